@@ -1,0 +1,1 @@
+"""The `Broker` protocol and one folder per venue kind. A broker reports facts; it never decides."""

@@ -1,0 +1,1 @@
+"""The service and its command line: wiring, schedule, jobs, supervision, API, metrics."""

@@ -1,0 +1,1 @@
+"""The durable record: append-only facts, one writer, and the checks that prove them."""

@@ -1,0 +1,1 @@
+"""Sizing, limits, breakers and the pre-trade gate: pure, one small class a rule, failing closed."""

@@ -1,0 +1,1 @@
+"""From texts and calendars to a score per instrument and the windows in which not to enter."""

@@ -1,0 +1,1 @@
+"""Indicators, strategies, their ensemble, exits and the feature vector: pure functions over bars."""

@@ -1,0 +1,1 @@
+"""One scan, an order's life, reconciliation, outcomes and the holds in force."""
