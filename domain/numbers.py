@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 from domain.errors import InvalidRecord
 
 SIGNIFICANT_DIGITS = 6
+SMALLEST = 1e-300
+"""What is smaller in size is 0: no figure here means anything down there, and its digits could not be scaled."""
 ZERO = Decimal(0)
 
 
 def significant(value: float) -> float:
     """`value` at six significant digits; NaN and infinities stay what they are."""
-    if value == 0.0 or not math.isfinite(value):
+    if not math.isfinite(value):
         return value
+    if abs(value) < SMALLEST:
+        return 0.0
     shift = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value)))
     # Powers of ten up to 22 are exact, so one division gives the float nearest to the decimal.
     if shift >= 0:
@@ -33,6 +37,7 @@ def significant(value: float) -> float:
 def significant_array(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Element by element `significant`; the result equals the scalar form bit for bit."""
     result = np.array(values, dtype=np.float64)
+    result[np.abs(result) < SMALLEST] = 0.0
     usable = np.isfinite(result) & (result != 0.0)
     magnitude = np.floor(np.log10(np.abs(result, where=usable, out=np.ones_like(result))))
     shift = SIGNIFICANT_DIGITS - 1 - magnitude

@@ -1,0 +1,74 @@
+"""Verbs that command a running daemon; each is recorded there with who and why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from daemon.cli.options import AccountName, AsJson, InstrumentName, StateDirectory, Why
+
+Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who commands. [default: the user]")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commanding verbs."""
+    for verb in (pause, resume, flatten, halt):
+        app.command(rich_help_panel="Commands to a running daemon")(verb)
+
+
+def pause(
+    why: Why, who: Who = None, account: AccountName = None, state: StateDirectory = None, json_: AsJson = False
+) -> None:
+    """Open no new positions until resumed; exits go on."""
+    _command("pause", {}, why, who, account, state, json_)
+
+
+def resume(
+    why: Why, who: Who = None, account: AccountName = None, state: StateDirectory = None, json_: AsJson = False
+) -> None:
+    """Clear the holds that only a person may clear, a drawdown stop among them."""
+    _command("resume", {}, why, who, account, state, json_)
+
+
+def flatten(
+    why: Why,
+    instrument: InstrumentName = None,
+    who: Who = None,
+    account: AccountName = None,
+    state: StateDirectory = None,
+    json_: AsJson = False,
+) -> None:
+    """Close all positions, or the one in an instrument."""
+    _command("flatten", {} if instrument is None else {"instrument": instrument}, why, who, account, state, json_)
+
+
+def halt(
+    why: Why, who: Who = None, account: AccountName = None, state: StateDirectory = None, json_: AsJson = False
+) -> None:
+    """Send nothing more; protective orders stay at the venue."""
+    _command("halt", {}, why, who, account, state, json_)
+
+
+def _command(
+    verb: str,
+    extra: dict[str, str],
+    why: str,
+    who: str | None,
+    account: AccountName,
+    state: StateDirectory,
+    json_: bool,
+) -> None:
+    from daemon.cli.client import command, user_name  # noqa: PLC0415
+    from daemon.cli.output import plain, print_facts, print_json  # noqa: PLC0415
+    from daemon.cli.target import Target, running_daemon  # noqa: PLC0415
+
+    if not why.strip():
+        raise typer.BadParameter("say why in a few words; it is recorded", param_hint="--why")
+    paths, address = running_daemon(Target(account=account, state=state))
+    answer = command(address, verb, {"who": who or user_name(), "why": why.strip(), **extra})
+    if json_:
+        print_json(answer)
+    else:
+        facts = [(name, str(plain(value))) for name, value in answer.items()]
+        print_facts([(verb, f"taken by the daemon of {paths.folder.name} (process {address.pid})"), *facts])

@@ -1,0 +1,153 @@
+"""One simulated-time run from start to summary: what replays and the demo share."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from daemon.config import Config
+from daemon.desk import ServiceDesk
+from daemon.drive import ReplayDriver
+from daemon.jobs.standing import replay_jobs
+from daemon.metrics import MetricsObserver
+from daemon.metrics import serve as serve_metrics
+from daemon.paths import AccountPaths
+from daemon.progress import RunProgress
+from daemon.schedule import ReplaySchedule
+from daemon.serving import api_served
+from daemon.summary import Summary, summarise_run
+from daemon.timed_writer import TimedWriter
+from daemon.watching import Snapshots, make_metrics
+from daemon.wiring import Sources, open_journal, start, wire
+from domain.bars import BarSeries
+from domain.clock import SteppedClock
+from domain.errors import InvalidInput
+from journal.journal import Journal
+from journal.writer import InlineWriter
+from market.feed import Feed, Moment
+from trading.observer import Observers
+from trading.recovery import stored_clock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What a simulated-time run is made of. `ports` None serve nothing."""
+
+    title: str
+    config: Config
+    feed: Feed
+    higher: Callable[[str], BarSeries | None]
+    paths: AccountPaths
+    currency: str
+    sources: Sources
+    speed: float | None = None
+    simulated_operator: bool = True
+    metrics_port: int | None = None
+    api_port: int | None = None
+    quiet: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tell(story: Story) -> Summary:
+    """Run a story to its end, or to the first SIGINT or SIGTERM, and sum it up."""
+    return asyncio.run(_tell(story))
+
+
+async def _tell(story: Story) -> Summary:
+    story.paths.create()
+    with open_journal(story.config, story.paths, live=False) as journal:
+        return await _play(story, journal)
+
+
+async def _play(story: Story, journal: Journal) -> Summary:
+    feed = story.feed
+    first = feed.next_at()
+    if first is None:
+        raise InvalidInput(f"{feed.name} has no bars to play")
+    clock = SteppedClock(stored_clock(journal.read) or first - feed.timeframe.span)
+    metrics = make_metrics(feed, story.currency)
+    total = sum(len(feed.series(symbol)) for symbol in feed.instruments)
+    with RunProgress(title=story.title, total=total, currency=story.currency, quiet=story.quiet) as progress:
+        writer = TimedWriter(InlineWriter(journal), metrics.service.committed)
+        trading = wire(
+            config=story.config,
+            clock=clock,
+            feed=feed,
+            higher=story.higher,
+            paths=story.paths,
+            currency=story.currency,
+            sources=story.sources,
+            journal=journal,
+            writer=writer,
+            durable=False,
+            observer=Observers(MetricsObserver(metrics), progress),
+            simulated_operator=story.simulated_operator,
+        )
+        snapshots = Snapshots(trading, metrics, story.config, live=False, state=story.paths.folder)
+        began = time.monotonic()
+        played = _Played(snapshots)
+        try:
+            await start(trading)
+            jobs = replay_jobs(trading, metrics, snapshots, story.config)
+            schedule = ReplaySchedule(jobs, start=first - feed.timeframe.span, bar=feed.timeframe.span)
+            driver = ReplayDriver(
+                trading=trading, clock=clock, schedule=schedule, speed=story.speed, ticked=played.tick
+            )
+            async with AsyncExitStack() as serving:
+                if story.metrics_port is not None:
+                    endpoint = serve_metrics(metrics.registry, port=story.metrics_port)
+                    serving.callback(endpoint.stop)
+                if story.api_port is not None:
+                    desk = ServiceDesk(
+                        trading=trading, clock=clock, overdue=tuple, ready=lambda: True, mode=story.title
+                    )
+                    await serving.enter_async_context(
+                        api_served(
+                            desk,
+                            host=story.config.api.host,
+                            port=story.api_port,
+                            paths=story.paths,
+                            started_at=clock.now(),
+                            ended=lambda _why: driver.stop(),
+                        )
+                    )
+                finished = await _until_stopped(driver)
+        finally:
+            await trading.broker.close()
+    return summarise_run(
+        trading,
+        title=story.title,
+        finished=finished,
+        bars_played=played.bars,
+        elapsed_s=time.monotonic() - began,
+        extra=story.extra,
+    )
+
+
+class _Played:
+    """Counts what was played and tells the snapshot metrics."""
+
+    def __init__(self, snapshots: Snapshots) -> None:
+        self.bars = 0
+        self._snapshots = snapshots
+
+    def tick(self, moment: Moment) -> None:
+        self.bars += len(moment.closed)
+        self._snapshots.after(moment)
+
+
+async def _until_stopped(driver: ReplayDriver) -> bool:
+    """Play; the first SIGINT or SIGTERM ends it after the moment under way."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, driver.stop)
+    try:
+        return await driver.run()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,93 @@
+"""Metrics of a run: which label values exist, the endpoint, and what only a snapshot can tell."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from daemon.config import Config, digest_of
+from daemon.metrics import Metrics, Vocabulary
+from daemon.schedule import STANDARD
+from daemon.wiring import Trading
+from domain.clock import EPOCH
+from domain.orders import Leg, OrderState
+from learning.blend import PROBABILITY_BELOW_THRESHOLD, SCORE_BELOW_MINIMUM
+from market.feed import Feed, Moment
+from risk.reasons import REASONS as RISK_REASONS
+from trading.reconcile import Mismatch
+from trading.scan import SCAN_REASONS
+
+VERSION = "0.1.0"
+
+
+def make_metrics(feed: Feed, currency: str) -> Metrics:
+    """All metrics, with every label value that this run may use."""
+    words = Vocabulary(
+        instruments=tuple(feed.instruments),
+        reasons=(*SCAN_REASONS, SCORE_BELOW_MINIMUM, PROBABILITY_BELOW_THRESHOLD, *RISK_REASONS),
+        jobs=tuple(STANDARD),
+        sources=("feed",),
+        incidents=("foreign_order", *(f"reconcile_{kind}" for kind in Mismatch)),
+        rejections=tuple(feed.report.rejected),
+        mismatches=tuple(Mismatch),
+    )
+    metrics = Metrics(currency=currency, words=words)
+    for kind, count in feed.report.rejected.items():
+        metrics.service.data_rejected(kind, count)
+    return metrics
+
+
+class Snapshots:
+    """Tells the metrics after each moment what no single event knows."""
+
+    def __init__(self, trading: Trading, metrics: Metrics, config: Config, *, live: bool, state: Path) -> None:
+        self._trading = trading
+        self._metrics = metrics
+        metrics.service.built(
+            version=VERSION, config_digest=digest_of(config), sqlite=sqlite3.sqlite_version, live=live
+        )
+        metrics.service.watch_files(state=state, journal=state / "journal.sqlite")
+        metrics.trading.scan_every(trading.session.view.timeframe.seconds)
+        self._texts = 0
+
+    def after(self, moment: Moment) -> None:
+        session = self._trading.session
+        at = (moment.at - EPOCH).total_seconds()
+        for ref in moment.closed:
+            self._metrics.trading.bar_closed(ref.symbol, at)
+        unknown = session.books.unknown()
+        self._metrics.trading.orders_now(
+            open_=len(session.books.all_open_orders()),
+            unknown=len(unknown),
+            oldest_unknown_at=min(((each.updated_at - EPOCH).total_seconds() for each in unknown), default=None),
+        )
+        self._metrics.trading.unprotected(self._unprotected())
+        self._metrics.service.sequence_is(self._trading.journal.sequence)
+        if session.news.texts > self._texts:
+            self._metrics.learning.texts("feed", session.news.texts - self._texts, at)
+            self._texts = session.news.texts
+
+    def measure_model(self) -> None:
+        """The online model's figures; dearer than the rest, so told by a job."""
+        report = self._trading.session.aftermath.model.report()
+        self._metrics.learning.measured(
+            labels=report.labels,
+            log_loss=report.overall.log_loss,
+            base_rate_log_loss=report.overall.base_rate_log_loss,
+            brier=report.overall.brier,
+            auc=report.overall.auc,
+        )
+
+    def _unprotected(self) -> int:
+        """Open positions whose resting stops do not cover what is held."""
+        books = self._trading.session.books
+        count = 0
+        for trade in books.open_trades():
+            resting = sum(
+                order.remaining
+                for order in books.open_orders(trade.trade_id, Leg.STOP)
+                if order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+            )
+            if trade.position is not None and resting < abs(trade.position.quantity):
+                count += 1
+        return count

@@ -1,0 +1,1 @@
+"""The instrument specifications that ship with the product, one TOML file a class."""

@@ -1,0 +1,111 @@
+"""What follows when a trade or a shadow ends: outcome, sample, model update, risk state, all in one transaction.
+
+Exactly once: an outcome is unique by decision and kind, a sample by decision, and the model's checkpoint commits
+with the sample it learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from domain.decisions import Decision, DecisionStatus, Outcome
+from domain.orders import Leg
+from domain.records import CashEvent
+from journal.batch import Batch
+from learning.online import OnlineFilter
+from learning.samples import sample_of
+from learning.strategy_record import StrategyRecord
+from risk.breakers import CashMoved, OrderRejected, TradeClosed
+from trading.bars import Bars
+from trading.books import Books, Changes
+from trading.observer import Observer
+from trading.outcomes import real_outcome
+from trading.risk_keeper import RiskKeeper
+
+MODEL_KEY = "online_model"
+RECORD_KEY = "strategy_record"
+
+
+class Aftermath:
+    """Turns ended trades and shadows into what is learned from them."""
+
+    def __init__(
+        self,
+        *,
+        books: Books,
+        bars: Callable[[str], Bars],
+        model: OnlineFilter,
+        record: StrategyRecord,
+        risk: RiskKeeper,
+        observer: Observer,
+    ) -> None:
+        self._books = books
+        self._bars = bars
+        self.model = model
+        self.record = record
+        self._risk = risk
+        self._observer = observer
+        self._never_filled: set[str] = set()
+        self._early_shadows: dict[str, Outcome] = {}
+
+    def restore(self, never_filled: Iterable[str], early_shadows: Iterable[Outcome]) -> None:
+        """Take over from the journal which ordered decisions were never filled, and which shadows ended first."""
+        self._never_filled.update(never_filled)
+        self._early_shadows.update({outcome.decision_id: outcome for outcome in early_shadows})
+
+    def on_changes(self, changes: Changes) -> None:
+        """React to what the venue told; everything goes into the same batch."""
+        for cash in changes.withdrawn:
+            self._deposit(cash, changes.batch)
+        for order in changes.rejected:
+            if order.intent.leg is Leg.ENTRY:
+                self._risk.step(OrderRejected(at=order.updated_at, instrument=order.intent.instrument), changes.batch)
+        for decision in changes.unfilled:
+            self._unfilled(decision, changes.batch)
+        for trade in changes.closed:
+            outcome = real_outcome(trade, self._bars(trade.decision.instrument))
+            self._early_shadows.pop(trade.trade_id, None)
+            self._write(outcome, changes.batch)
+            self._learn(trade.decision, outcome, changes.batch)
+            if outcome.profit is not None:
+                closed = TradeClosed(
+                    at=outcome.closed_at, instrument=outcome.instrument, profit=outcome.profit, r_net=outcome.r_net
+                )
+                self._risk.step(closed, changes.batch)
+
+    def shadow_ended(self, decision: Decision, outcome: Outcome, batch: Batch) -> None:
+        """Write a shadow's outcome; it labels the decision unless a real trade does or still may."""
+        self._write(outcome, batch)
+        if decision.status is not DecisionStatus.ORDERED or decision.decision_id in self._never_filled:
+            self._never_filled.discard(decision.decision_id)
+            self._learn(decision, outcome, batch)
+            return
+        trade = self._books.trades.get(decision.instrument)
+        if trade is not None and trade.trade_id == decision.decision_id:
+            self._early_shadows[decision.decision_id] = outcome
+
+    def _unfilled(self, decision: Decision, batch: Batch) -> None:
+        shadow = self._early_shadows.pop(decision.decision_id, None)
+        if shadow is None:
+            self._never_filled.add(decision.decision_id)
+        else:
+            self._learn(decision, shadow, batch)
+
+    def _write(self, outcome: Outcome, batch: Batch) -> None:
+        batch.add(outcome)
+        self._observer.resolved(outcome)
+
+    def _learn(self, decision: Decision, outcome: Outcome, batch: Batch) -> None:
+        sample = sample_of(decision, outcome)
+        batch.add(sample)
+        updated = self.model.learn(sample)
+        self.record.update(outcome)
+        batch.put_state(MODEL_KEY, self.model.checkpoint())
+        batch.put_state(RECORD_KEY, self.record.checkpoint())
+        self._observer.learned(sample, updated)
+
+    def _deposit(self, cash: CashEvent, batch: Batch) -> None:
+        if not self._risk.started:
+            self._risk.start(cash.amount, cash.at, batch)
+            return
+        self._risk.step(CashMoved(at=cash.at, amount=cash.amount), batch)

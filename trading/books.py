@@ -1,0 +1,312 @@
+"""Our view of the account: orders, positions, cash and the plan behind each trade, folded from broker events.
+
+Every change goes into the batch that will make it durable; nothing here talks to a broker or a file. The books
+are rebuilt from the journal at start (`trading/recovery.py`), so they hold nothing the journal does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from brokers.protocol import BrokerEvent, EventKind
+from domain.decisions import Decision
+from domain.errors import Impossible
+from domain.identity import digest
+from domain.numbers import ZERO
+from domain.orders import TERMINAL, Action, Fill, Intent, Leg, Order, OrderState
+from domain.positions import Position, opened_by, realized_by
+from domain.records import CashEvent, CashKind, Incident
+from journal.batch import Batch
+
+CURSOR_KEY = "broker_cursor"
+
+_STATE_OF_EVENT = {
+    EventKind.ACCEPTED: OrderState.ACCEPTED,
+    EventKind.REJECTED: OrderState.REJECTED,
+    EventKind.CANCELLED: OrderState.CANCELLED,
+    EventKind.EXPIRED: OrderState.EXPIRED,
+}
+
+
+@dataclass(slots=True)
+class Trade:
+    """A decision that was ordered, and what became of it so far.
+
+    `entry_fx` is the quote-to-account rate of its first fill; `stop_price` where its stop was last put;
+    `swap` what holding it cost or earned.
+    `closing_leg` and `closing_reason` name the order whose fill came last.
+    """
+
+    decision: Decision
+    position: Position | None = None
+    entry_fx: Decimal | None = None
+    stop_price: Decimal | None = None
+    swap: Decimal = ZERO
+    closing_leg: Leg | None = None
+    closing_reason: str = ""
+
+    @property
+    def trade_id(self) -> str:
+        return self.decision.decision_id
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one round of events did that others must react to."""
+
+    batch: Batch = field(default_factory=Batch)
+    touched: set[str] = field(default_factory=set)
+    closed: list[Trade] = field(default_factory=list)
+    unfilled: list[Decision] = field(default_factory=list)
+    rejected: list[Order] = field(default_factory=list)
+    fills: list[tuple[Fill, Order]] = field(default_factory=list)
+    moved: list[Order] = field(default_factory=list)
+    withdrawn: list[CashEvent] = field(default_factory=list)
+
+
+class Books:
+    """Orders by client id, open trades by instrument, the cash balance, and the broker cursor."""
+
+    def __init__(self, account: str, currency: str) -> None:
+        self.account = account
+        self.currency = currency
+        self.orders: dict[str, Order] = {}
+        self._open_ids: dict[str, dict[str, None]] = {}
+        self._all_ids: dict[str, dict[str, None]] = {}
+        self.trades: dict[str, Trade] = {}
+        self.intents: dict[str, Intent] = {}
+        self.attempts: dict[tuple[str, Leg], int] = {}
+        self.balance = ZERO
+        self.deposited = ZERO
+        self.cursor = ""
+        self.seen_fills: set[tuple[str, str]] = set()
+        self.seen_cash: set[str] = set()
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def open_orders(self, trade_id: str, leg: Leg | None = None) -> list[Order]:
+        """Orders of a trade that are not terminal, oldest first."""
+        ids = self._open_ids.get(trade_id, {})
+        return [self.orders[each] for each in ids if leg is None or self.orders[each].intent.leg is leg]
+
+    def orders_of(self, trade_id: str) -> list[Order]:
+        """Every order of a trade that is not finished, terminal ones included, oldest first."""
+        return [self.orders[each] for each in self._all_ids.get(trade_id, {})]
+
+    def entry_of(self, instrument: str) -> Order | None:
+        """The entry order of an instrument that may still fill; None when there is none."""
+        trade = self.trades.get(instrument)
+        if trade is None:
+            return None
+        return next(iter(self.open_orders(trade.trade_id, Leg.ENTRY)), None)
+
+    def position(self, instrument: str) -> Position | None:
+        """The open position in an instrument; None when flat."""
+        trade = self.trades.get(instrument)
+        if trade is None or trade.position is None or not trade.position.is_open:
+            return None
+        return trade.position
+
+    def open_trades(self) -> list[Trade]:
+        """Trades with an open position, in the order they were decided."""
+        return [trade for trade in self.trades.values() if trade.position is not None and trade.position.is_open]
+
+    def pending(self) -> list[Intent]:
+        """Intents that are durable but of which the venue has not yet told anything, oldest first."""
+        return list(self.intents.values())
+
+    def all_open_orders(self) -> list[Order]:
+        """Every order that is not terminal."""
+        return [self.orders[each] for ids in self._open_ids.values() for each in ids]
+
+    def unknown(self) -> list[Order]:
+        """Orders of which it is not known whether the venue has them."""
+        return [order for order in self.all_open_orders() if order.state is OrderState.UNKNOWN]
+
+    def next_attempt(self, trade_id: str, leg: Leg) -> int:
+        """The number of the next order for one leg of a trade; numbers are never used twice."""
+        return self.attempts.get((trade_id, leg), 0) + 1
+
+    # -- what we mean -----------------------------------------------------------------------------------------
+
+    def intend(self, intent: Intent, batch: Batch) -> None:
+        """Enter an intent (and, for a new order, its pending state) into the books and the batch."""
+        self.intents[intent.client_order_id] = intent
+        key = (intent.position_id, intent.leg)
+        self.attempts[key] = max(self.attempts.get(key, 0), intent.attempt)
+        batch.add(intent)
+        if intent.action is Action.PLACE:
+            order = Order(intent=intent, state=OrderState.PENDING, updated_at=intent.created_at)
+            self._store(order, batch)
+
+    def open_trade(self, decision: Decision) -> None:
+        """Remember the plan behind an entry about to be sent; one per instrument."""
+        known = self.trades.get(decision.instrument)
+        if known is not None and known.position is not None and known.position.is_open:
+            raise Impossible(f"{decision.instrument} already has the open position {known.trade_id}")
+        self.trades[decision.instrument] = Trade(decision=decision)
+
+    def restore(self, order: Order) -> None:
+        """Take an order over from the journal."""
+        self._remember(order)
+        key = (order.intent.position_id, order.intent.leg)
+        self.attempts[key] = max(self.attempts.get(key, 0), order.intent.attempt)
+
+    def _store(self, order: Order, batch: Batch) -> None:
+        self._remember(order)
+        batch.add(order)
+
+    def _remember(self, order: Order) -> None:
+        self.orders[order.client_order_id] = order
+        self._all_ids.setdefault(order.intent.position_id, {})[order.client_order_id] = None
+        trade = self.trades.get(order.intent.instrument)
+        if order.intent.leg is Leg.STOP and trade is not None and trade.trade_id == order.intent.position_id:
+            trade.stop_price = order.intent.stop_price
+        ids = self._open_ids.setdefault(order.intent.position_id, {})
+        if order.state in TERMINAL:
+            ids.pop(order.client_order_id, None)
+            if not ids:
+                del self._open_ids[order.intent.position_id]
+        else:
+            ids[order.client_order_id] = None
+
+    # -- what happened ----------------------------------------------------------------------------------------
+
+    def apply(self, events: Iterable[BrokerEvent], cursor: str) -> Changes:
+        """Fold events into the books; the changes carry everything that must be durable before it is acted on."""
+        changes = Changes()
+        for event in events:
+            self._apply_one(event, changes)
+        self.cursor = cursor
+        changes.batch.put_state(CURSOR_KEY, f'"{cursor}"')
+        self._forget_finished(changes)
+        return changes
+
+    def set_state(self, order: Order, state: OrderState, at: datetime, changes: Changes, *, reason: str = "") -> Order:
+        """Move an order through its table outside of a venue event (unknown, absent)."""
+        moved = order.moved(state, at, reason=reason)
+        self._store(moved, changes.batch)
+        changes.moved.append(moved)
+        changes.touched.add(moved.intent.instrument)
+        self._settle_entry(moved, changes)
+        if state is not OrderState.UNKNOWN:
+            self.intents.pop(order.client_order_id, None)
+        return moved
+
+    def _apply_one(self, event: BrokerEvent, changes: Changes) -> None:
+        if event.cash is not None:
+            self._apply_cash(event.cash, changes)
+            return
+        intent = self.intents.pop(event.intent_id or "", None)
+        order = self.orders.get(event.client_order_id or "")
+        if order is None:
+            changes.batch.add(
+                Incident(
+                    incident_id=digest("incident", event.kind, event.client_order_id, event.at.isoformat()),
+                    at=event.at,
+                    kind="foreign_order",
+                    instrument=None,
+                    detail=f"the venue told of order {event.client_order_id}, which is not ours ({event.kind})",
+                )
+            )
+            return
+        changes.touched.add(order.intent.instrument)
+        if event.fill is not None:
+            self._apply_fill(event.fill, order, changes)
+        elif event.kind is EventKind.REPLACED:
+            self._apply_replacement(intent, event.at, order, changes)
+        elif event.kind in _STATE_OF_EVENT:
+            self._apply_state(event, order, changes)
+
+    def _apply_state(self, event: BrokerEvent, order: Order, changes: Changes) -> None:
+        state = _STATE_OF_EVENT[event.kind]
+        if order.state is state or order.state is OrderState.FILLED:
+            return  # told twice, or told late: a complete fill is the last word
+        if state is OrderState.ACCEPTED and order.state is OrderState.PARTIALLY_FILLED:
+            return
+        moved = order.moved(state, event.at, reason=event.reason, venue_order_id=event.venue_order_id)
+        self._store(moved, changes.batch)
+        changes.moved.append(moved)
+        if state is OrderState.REJECTED:
+            changes.rejected.append(moved)
+        self._settle_entry(moved, changes)
+
+    def _apply_replacement(self, intent: Intent | None, at: datetime, order: Order, changes: Changes) -> None:
+        if intent is None or order.state in TERMINAL:
+            return  # told twice, or overtaken by a fill or a cancel
+        self._store(order.amended(intent, at), changes.batch)
+
+    def _apply_fill(self, fill: Fill, order: Order, changes: Changes) -> None:
+        key = (fill.venue, fill.trade_id)
+        if key in self.seen_fills:
+            return
+        self.seen_fills.add(key)
+        filled = order.with_fill(fill)
+        changes.batch.add(fill)
+        self._store(filled, changes.batch)
+        changes.fills.append((fill, filled))
+        changes.moved.append(filled)
+        trade = self._trade_of(filled)
+        before = trade.position
+        if before is None:
+            trade.position = opened_by(fill, position_id=trade.trade_id, account=self.account)
+            trade.entry_fx = fill.fx_rate
+        else:
+            trade.position = before.after(fill)
+            if fill.side is not before.side:
+                self._book(CashKind.REALIZED, f"realized-{fill.trade_id}", fill, realized_by(before, fill), changes)
+                trade.closing_leg, trade.closing_reason = filled.intent.leg, filled.intent.reason
+        changes.batch.add(trade.position)
+        if fill.fee:
+            self._book(CashKind.FEE, f"fee-{fill.trade_id}", fill, -fill.fee, changes)
+        if not trade.position.is_open and not self.open_orders(trade.trade_id, Leg.ENTRY):
+            changes.closed.append(trade)
+
+    def _trade_of(self, order: Order) -> Trade:
+        trade = self.trades.get(order.intent.instrument)
+        if trade is None or trade.trade_id != order.intent.position_id:
+            raise Impossible(f"a fill of {order.client_order_id} belongs to no open trade")
+        return trade
+
+    def _settle_entry(self, order: Order, changes: Changes) -> None:
+        """An entry that ended leaves either a position, or a decision that was never filled, or a closed trade."""
+        if order.intent.leg is not Leg.ENTRY or order.state not in TERMINAL or order.state is OrderState.FILLED:
+            return
+        trade = self.trades.get(order.intent.instrument)
+        if trade is None or trade.trade_id != order.intent.position_id:
+            return
+        if trade.position is None:
+            changes.unfilled.append(trade.decision)
+            del self.trades[order.intent.instrument]
+        elif not trade.position.is_open:
+            changes.closed.append(trade)
+
+    def _book(self, kind: CashKind, event_id: str, fill: Fill, amount: Decimal, changes: Changes) -> None:
+        self.balance += amount
+        changes.batch.add(
+            CashEvent(event_id=event_id, kind=kind, at=fill.at, amount=amount, instrument=fill.instrument)
+        )
+
+    def _apply_cash(self, cash: CashEvent, changes: Changes) -> None:
+        if cash.event_id in self.seen_cash:
+            return
+        self.seen_cash.add(cash.event_id)
+        self.balance += cash.amount
+        changes.batch.add(cash)
+        if cash.kind in (CashKind.DEPOSIT, CashKind.RESET):
+            changes.withdrawn.append(cash)
+            return
+        trade = self.trades.get(cash.instrument or "")
+        if trade is not None and trade.position is not None:
+            trade.swap += cash.amount
+
+    def _forget_finished(self, changes: Changes) -> None:
+        """Drop what no later event can concern: orders of closed trades stay only in the journal."""
+        for trade in changes.closed:
+            instrument = trade.decision.instrument
+            if self.trades.get(instrument) is trade:
+                del self.trades[instrument]
+            self._all_ids.pop(trade.trade_id, None)

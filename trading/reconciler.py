@@ -1,0 +1,109 @@
+"""Asks the venue for its view, compares, and acts on what differs: incidents, and holds on the instrument."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from brokers.protocol import Broker
+from domain.clock import Clock
+from domain.holds import Effect, HoldCause, new_hold
+from domain.identity import digest
+from domain.records import Incident
+from journal.batch import Batch
+from trading.books import Books
+from trading.holds import HoldBook
+from trading.observer import Observer
+from trading.orders import OrderDesk
+from trading.reconcile import Finding, Mismatch, compare
+
+
+class Reconciler:
+    """Runs at start, before anything trades, and repeatedly after."""
+
+    def __init__(
+        self, *, broker: Broker, books: Books, desk: OrderDesk, holds: HoldBook, clock: Clock, observer: Observer
+    ) -> None:
+        self._broker = broker
+        self._books = books
+        self._desk = desk
+        self._holds = holds
+        self._clock = clock
+        self._observer = observer
+        self.last_at: datetime | None = None
+        self._told: set[tuple[str, str, str, str]] = set()
+
+    async def run(self, batch: Batch) -> tuple[Finding, ...]:
+        """Resolve open questions by id, then compare; what was found is in the batch and in force."""
+        await self._desk.resolve()
+        report = await self._broker.report()
+        now = self._clock.now()
+        if report.at > now:
+            return ()  # a replay catching up after a crash: the simulated venue is ahead of its clock
+        findings = compare(
+            positions={
+                trade.decision.instrument: trade.position.quantity
+                for trade in self._books.open_trades()
+                if trade.position is not None
+            },
+            orders=tuple(self._books.all_open_orders()),
+            balance=self._books.balance,
+            report=report,
+        )
+        self._act(findings, now, batch)
+        self.last_at = now
+        return findings
+
+    def _act(self, findings: tuple[Finding, ...], now: datetime, batch: Batch) -> None:
+        for finding in findings:
+            self._note(finding, now, batch)
+        wrong = {finding.instrument for finding in findings if finding.kind is Mismatch.POSITION}
+        for symbol in sorted(symbol for symbol in wrong if symbol is not None):
+            self._holds.set(
+                new_hold(
+                    HoldCause.UNKNOWN_POSITION,
+                    Effect.NO_ENTRIES,
+                    since=now,
+                    scope=symbol,
+                    condition="the venue's position equals the sum of our fills",
+                    detail=f"the venue holds another quantity of {symbol} than our fills add up to",
+                ),
+                batch,
+            )
+        for hold in self._holds.in_force(now):
+            if hold.cause is HoldCause.UNKNOWN_POSITION and hold.scope not in wrong:
+                self._holds.release(hold.cause, hold.scope, now, "the venue's position equals ours", batch)
+        self._hold_unknown(now, batch)
+
+    def _hold_unknown(self, now: datetime, batch: Batch) -> None:
+        unknown = {order.intent.instrument for order in self._books.unknown()}
+        for symbol in sorted(unknown):
+            self._holds.set(
+                new_hold(
+                    HoldCause.UNKNOWN_ORDER,
+                    Effect.NO_ENTRIES,
+                    since=now,
+                    scope=symbol,
+                    condition="the fate of every order is known",
+                    detail=f"it is not known whether the venue has an order in {symbol}",
+                ),
+                batch,
+            )
+        for hold in self._holds.in_force(now):
+            if hold.cause is HoldCause.UNKNOWN_ORDER and hold.scope not in unknown:
+                self._holds.release(hold.cause, hold.scope, now, "the order's fate is known", batch)
+
+    def _note(self, finding: Finding, now: datetime, batch: Batch) -> None:
+        """One incident a disagreement, however often it is found again."""
+        key = (finding.kind.value, finding.instrument or "", finding.ours, finding.theirs)
+        if key in self._told:
+            return
+        self._told.add(key)
+        incident = Incident(
+            incident_id=digest("reconcile", *key, now.isoformat()),
+            at=now,
+            kind=f"reconcile_{finding.kind}",
+            instrument=finding.instrument,
+            detail=f"ours: {finding.ours}; the venue's: {finding.theirs}",
+        )
+        batch.add(incident)
+        self._observer.incident(incident)

@@ -1,0 +1,408 @@
+"""One scan: over every instrument whose bar has just closed, from signal to decision. Nothing is sent here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from domain.clock import from_epoch
+from domain.costs import CostModel
+from domain.decisions import Decision, DecisionStatus, FeatureVector, MlView, SentimentView, Signal
+from domain.errors import NoRate
+from domain.holds import Effect, Hold
+from domain.identity import digest
+from domain.instruments import Instrument
+from domain.numbers import ZERO, decimal_of, significant
+from domain.orders import Approval, Intent, Leg
+from domain.records import Scan
+from learning.blend import Mode, accepts, blend
+from learning.online import OnlineFilter
+from learning.samples import break_even
+from market.feed import Moment
+from risk.gate import Denial, Gate
+from risk.limits import Limits
+from risk.sizing import Sizing, SizingInputs, size
+from risk.snapshot import Exposure, Proposal, Snapshot
+from risk.state import RiskState
+from signals.ensemble import combine
+from signals.features import build
+from signals.settings import SignalSettings
+from signals.strategies import strategy_hash
+from trading.books import Books
+from trading.intents import LEAVE, Wording
+from trading.news import News
+from trading.view import MarketView
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScanSettings:
+    """How proposals become orders. `minimum_score` is the least blended score; `entry_valid` how long an entry
+    may wait for its fill; `stale_after` the age at which a quote is too old to decide on."""
+
+    mode: Mode = Mode.SCORE_ENHANCEMENT
+    technical_weight: float = 0.7
+    minimum_score: float = 0.5
+    entry_valid: timedelta = timedelta(hours=2)
+    stale_after: timedelta = timedelta(hours=2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """The account as valued at this moment, in account currency."""
+
+    equity: Decimal
+    balance: Decimal
+    risk: RiskState
+    holds: tuple[Hold, ...]
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What one scan came to: decisions with the index of their bar, entries to send, and the scan's own record."""
+
+    scan: Scan
+    decisions: list[tuple[Decision, int]] = field(default_factory=list)
+    entries: list[Intent] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Judged:
+    """A proposal after sizing and gate: either an approval or the reason there is none."""
+
+    status: DecisionStatus
+    reason: str
+    quantity: Decimal
+    risk_amount: Decimal
+    numbers: Mapping[str, str]
+    approval: Approval | None
+
+
+SCAN_REASONS = ("approved", "no_rate", "nothing_to_trade")
+"""Reasons of decisions that are named here; the others are named by filter, sizing and gate."""
+
+
+class Scanner:
+    """The pure middle of the loop: (bars, sentiment, model, portfolio, limits, holds, now) to decisions."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        view: MarketView,
+        news: News,
+        costs: Mapping[str, CostModel],
+        gate: Gate,
+        limits: Limits,
+        signals: SignalSettings,
+        settings: ScanSettings,
+    ) -> None:
+        self._account = account
+        self._view = view
+        self._news = news
+        self._costs = costs
+        self._gate = gate
+        self._limits = limits
+        self._signals = signals
+        self._settings = settings
+        self._wording = Wording(account=account, limits=limits)
+        self._strategy_hash = strategy_hash(signals)
+
+    def scan(
+        self, moment: Moment, account: Account, books: Books, model: OnlineFilter, weights: Mapping[str, float]
+    ) -> Scanned:
+        """Decide on every bar that closed at this moment, in the feed's fixed order."""
+        reasons: Counter[str] = Counter()
+        result = Scanned(scan=_scan_record(moment, self._view, 0, reasons))
+        exposures: list[Exposure] | None = None
+        for ref in moment.closed:
+            if ref.symbol not in self._view.tradable:
+                continue
+            bars = self._view.bars(ref.symbol)
+            if not bars.speaks[ref.index]:
+                reasons["silent"] += 1
+                continue
+            signal = combine(bars.table, ref.index, weights, self._signals)
+            if isinstance(signal, str):
+                reasons[signal] += 1
+                continue
+            if exposures is None:
+                exposures = list(self._exposures(books, moment.at))
+            decision, approval = self._decide(signal, ref.index, moment.at, account, exposures, model)
+            result.decisions.append((decision, ref.index))
+            if approval is not None:
+                result.entries.append(self._entry(decision, approval))
+                exposures.append(self._in_flight(decision, moment.at))
+        result.scan = _scan_record(moment, self._view, len(result.decisions), reasons)
+        return result
+
+    # -- one decision -----------------------------------------------------------------------------------------
+
+    def _decide(
+        self,
+        signal: Signal,
+        index: int,
+        now: datetime,
+        account: Account,
+        exposures: list[Exposure],
+        model: OnlineFilter,
+    ) -> tuple[Decision, Approval | None]:
+        symbol = signal.instrument
+        sentiment = self._news.view(symbol, now)
+        inputs = self._view.inputs(signal, index, now, sentiment, self._news.minutes_to_event(symbol, now))
+        features = build(inputs)
+        ml = model.predict(features)
+        effect = _effect(account.holds, now, symbol)
+        mode = Mode.OFF if effect is Effect.SAFE else self._settings.mode
+        score = blend(signal.technical_score, ml, mode, technical_weight=self._settings.technical_weight)
+        refused = accepts(score, ml, mode, minimum_score=self._settings.minimum_score)
+        if refused is not None:
+            judged = _Judged(
+                status=DecisionStatus.FILTERED,
+                reason=refused,
+                quantity=ZERO,
+                risk_amount=ZERO,
+                numbers={"minimum_score": str(self._settings.minimum_score)},
+                approval=None,
+            )
+        else:
+            judged = self._judge(signal, inputs.row, index, now, account, exposures, ml, sentiment, effect)
+        return self._record(signal, now, features, sentiment, ml, score, judged), judged.approval
+
+    def _judge(
+        self,
+        signal: Signal,
+        row: Mapping[str, float],
+        index: int,
+        now: datetime,
+        account: Account,
+        exposures: list[Exposure],
+        ml: MlView,
+        sentiment: SentimentView | None,
+        effect: Effect | None,
+    ) -> _Judged:
+        """Size the proposal and put it before the gate."""
+        try:
+            fx_rate = self._view.fx(signal.instrument, now)
+        except NoRate as error:
+            return _denied("no_rate", {"why": str(error)})
+        sizing = size(self._sizing_inputs(signal, row, index, account, exposures, ml, sentiment, effect, fx_rate))
+        if sizing.quantity <= 0:
+            return _denied(sizing.reason or "nothing_to_trade", sizing.factors)
+        decision_id = self._decision_id(signal)
+        proposal = self._proposal(signal, index, now, exposures, sizing, fx_rate, decision_id)
+        snapshot = Snapshot(
+            now=now,
+            currency=self._view.currency,
+            equity=account.equity,
+            balance=account.balance,
+            exposures=tuple(exposures),
+            holds=account.holds,
+            state=account.risk,
+            limits=self._limits,
+        )
+        verdict = self._gate.judge(proposal, snapshot, expires_at=now + LEAVE)
+        if isinstance(verdict, Denial):
+            return _denied(verdict.reason, {**sizing.factors, **verdict.numbers, "rule": verdict.rule})
+        return _Judged(
+            status=DecisionStatus.ORDERED,
+            reason="approved",
+            quantity=sizing.quantity,
+            risk_amount=sizing.risk_amount,
+            numbers=sizing.factors,
+            approval=verdict,
+        )
+
+    def _sizing_inputs(
+        self,
+        signal: Signal,
+        row: Mapping[str, float],
+        index: int,
+        account: Account,
+        exposures: list[Exposure],
+        ml: MlView,
+        sentiment: SentimentView | None,
+        effect: Effect | None,
+        fx_rate: Decimal,
+    ) -> SizingInputs:
+        bars = self._view.bars(signal.instrument)
+        costs = self._costs[signal.instrument]
+        half_spread = bars.half_spread[index]
+        cost_r = 2 * (half_spread + (costs.fee_rate + costs.slippage) * signal.entry_price) / signal.risk_per_unit
+        safe = effect is Effect.SAFE
+        return SizingInputs(
+            equity=account.equity,
+            instrument=self._view.instruments[signal.instrument],
+            side=signal.side,
+            entry_price=signal.entry_price,
+            stop_price=signal.stop_price,
+            half_spread=half_spread,
+            slippage=costs.slippage,
+            fx_rate=fx_rate,
+            probability=None if safe else ml.probability,
+            break_even=break_even(reward_risk=self._signals.reward_risk, cost_r=cost_r),
+            social_score=sentiment.social_score if sentiment is not None else None,
+            volatility_ratio=row.get("volatility_ratio"),
+            drawdown=account.risk.drawdown(account.equity),
+            hold_scale=self._limits.safe_scale if safe else Decimal(1),
+            open_risk=sum((exposure.risk for exposure in exposures), ZERO),
+            limits=self._limits,
+        )
+
+    def _proposal(
+        self,
+        signal: Signal,
+        index: int,
+        now: datetime,
+        exposures: list[Exposure],
+        sizing: Sizing,
+        fx_rate: Decimal,
+        decision_id: str,
+    ) -> Proposal:
+        symbol = signal.instrument
+        bars = self._view.bars(symbol)
+        closed_at = from_epoch(bars.opened[index] + bars.seconds)
+        others = [each.instrument.symbol for each in exposures if each.instrument.symbol != symbol]
+        return Proposal(
+            decision_id=decision_id,
+            instrument=self._view.instruments[symbol],
+            side=signal.side,
+            entry_price=decimal_of(signal.entry_price),
+            stop_price=decimal_of(signal.stop_price),
+            mid=decimal_of(bars.close[index]),
+            half_spread=decimal_of(bars.half_spread[index]),
+            quote_age_s=(now - closed_at).total_seconds(),
+            stale_after_s=self._settings.stale_after.total_seconds(),
+            market_open=self._view.takes_orders(symbol, now),
+            fx_rate=fx_rate,
+            quantity=sizing.quantity,
+            risk_amount=sizing.risk_amount,
+            correlations=self._view.correlations(symbol, others),
+        )
+
+    def _decision_id(self, signal: Signal) -> str:
+        return digest("decision", self._account, signal.instrument, signal.timeframe, signal.bar_opened_at.isoformat())
+
+    def _record(
+        self,
+        signal: Signal,
+        now: datetime,
+        features: FeatureVector,
+        sentiment: SentimentView | None,
+        ml: MlView,
+        score: float,
+        judged: _Judged,
+    ) -> Decision:
+        return Decision(
+            decision_id=self._decision_id(signal),
+            account=self._account,
+            instrument=signal.instrument,
+            timeframe=signal.timeframe,
+            bar_opened_at=signal.bar_opened_at,
+            decided_at=now,
+            signal=signal,
+            features=features,
+            sentiment=sentiment,
+            ml=ml,
+            score=significant(score),
+            status=judged.status,
+            reason=judged.reason,
+            quantity=judged.quantity,
+            risk_amount=judged.risk_amount,
+            strategy_hash=self._strategy_hash,
+            numbers=judged.numbers,
+        )
+
+    def _entry(self, decision: Decision, approval: Approval) -> Intent:
+        return self._wording.entry(decision, approval, expires_at=decision.decided_at + self._settings.entry_valid)
+
+    # -- exposure ---------------------------------------------------------------------------------------------
+
+    def _exposures(self, books: Books, now: datetime) -> list[Exposure]:
+        """Open positions, and entries that may still fill, unknown ones included."""
+        found = []
+        for symbol, trade in books.trades.items():
+            fx_rate = self._view.fx(symbol, now)
+            instrument = self._view.instruments[symbol]
+            price = decimal_of(self._view.last_close(symbol) or trade.decision.signal.entry_price)
+            position = trade.position
+            if position is not None and position.is_open:
+                stop = trade.stop_price or decimal_of(trade.decision.signal.stop_price)
+                per_unit = max(ZERO, (position.entry_price - stop) * position.side.sign)
+                found.append(
+                    Exposure(
+                        instrument=instrument,
+                        side=position.side,
+                        quantity=abs(position.quantity),
+                        price=price,
+                        fx_rate=fx_rate,
+                        risk=per_unit * abs(position.quantity) * fx_rate,
+                        unknown=False,
+                        in_flight=False,
+                    )
+                )
+            found.extend(
+                self._waiting(instrument, trade.decision, order.remaining, price, fx_rate, order.state)
+                for order in books.open_orders(trade.trade_id, Leg.ENTRY)
+            )
+        return found
+
+    def _waiting(
+        self,
+        instrument: Instrument,
+        decision: Decision,
+        remaining: Decimal,
+        price: Decimal,
+        fx_rate: Decimal,
+        state: str,
+    ) -> Exposure:
+        return Exposure(
+            instrument=instrument,
+            side=decision.signal.side,
+            quantity=remaining,
+            price=price,
+            fx_rate=fx_rate,
+            risk=decision.risk_amount * remaining / decision.quantity,
+            unknown=state == "unknown",
+            in_flight=True,
+        )
+
+    def _in_flight(self, decision: Decision, now: datetime) -> Exposure:
+        symbol = decision.instrument
+        price = decimal_of(decision.signal.entry_price)
+        return self._waiting(
+            self._view.instruments[symbol], decision, decision.quantity, price, self._view.fx(symbol, now), "pending"
+        )
+
+
+def entry_validity(span: timedelta, bars: int = 2) -> timedelta:
+    """How long an entry may wait for its fill: some bars; on daily bars as many days plus a long weekend."""
+    return span * bars if span < timedelta(days=1) else span * bars + timedelta(days=3)
+
+
+def _denied(reason: str, numbers: Mapping[str, str]) -> _Judged:
+    return _Judged(
+        status=DecisionStatus.DENIED,
+        reason=reason,
+        quantity=ZERO,
+        risk_amount=ZERO,
+        numbers=numbers,
+        approval=None,
+    )
+
+
+def _effect(holds: tuple[Hold, ...], now: datetime, symbol: str) -> Effect | None:
+    effects = [hold.effect for hold in holds if hold.covers(symbol) and hold.in_force(now)]
+    return max(effects, default=None)
+
+
+def _scan_record(moment: Moment, view: MarketView, decisions: int, reasons: Counter[str]) -> Scan:
+    return Scan(
+        at=moment.at,
+        timeframe=view.timeframe,
+        bars=len(moment.closed),
+        decisions=decisions,
+        reasons=dict(sorted(reasons.items())),
+    )

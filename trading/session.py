@@ -1,0 +1,263 @@
+"""One account's trading, moment by moment: fills, shadows, exits, valuation, scan, orders, next opens.
+
+The same session runs live, in a replay and in the demo; only the clock, the feed and the broker it was given
+differ. Everything a moment decides commits in one transaction before anything of it is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from brokers.protocol import Broker
+from domain.clock import Clock
+from domain.holds import Effect, Hold, HoldCause
+from domain.orders import Intent, Leg
+from domain.records import EquityPoint, Scan
+from journal.batch import Batch
+from journal.writer import Writer
+from market.feed import Feed, Moment
+from risk.breakers import EquityMarked, OrderSent
+from trading.aftermath import Aftermath
+from trading.books import Books
+from trading.data_watch import DataWatch
+from trading.exits import Exits
+from trading.holds import HoldBook
+from trading.news import News
+from trading.observer import Observer
+from trading.operator import Operator
+from trading.orders import OrderDesk, stamp
+from trading.protection import Protection
+from trading.reconciler import Reconciler
+from trading.risk_keeper import RiskKeeper
+from trading.scan import Account, Scanned, Scanner
+from trading.shadows import ShadowBook
+from trading.valuation import value
+from trading.venue import SimulatedVenue
+from trading.view import MarketView
+
+OPENING = timedelta(milliseconds=1)
+"""Bars open this much after the bars before them closed, so that what was decided on a close precedes it."""
+
+LATE_BARS = 2
+"""A close that is met later than this is history: what it filled is taken in, but nothing is decided on it."""
+
+
+class Session:
+    """The parts of one account's trading, put together by the daemon's wiring."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        feed: Feed,
+        view: MarketView,
+        broker: Broker,
+        venue: SimulatedVenue | None,
+        writer: Writer,
+        books: Books,
+        desk: OrderDesk,
+        protection: Protection,
+        holds: HoldBook,
+        risk: RiskKeeper,
+        news: News,
+        shadows: ShadowBook,
+        aftermath: Aftermath,
+        exits: Exits,
+        scanner: Scanner,
+        watch: DataWatch,
+        reconciler: Reconciler,
+        operator: Operator | None,
+        observer: Observer,
+    ) -> None:
+        self.clock = clock
+        self.feed = feed
+        self.view = view
+        self.broker = broker
+        self.venue = venue
+        self.writer = writer
+        self.books = books
+        self.desk = desk
+        self.protection = protection
+        self.holds = holds
+        self.risk = risk
+        self.news = news
+        self.shadows = shadows
+        self.aftermath = aftermath
+        self.exits = exits
+        self.scanner = scanner
+        self.watch = watch
+        self.reconciler = reconciler
+        self.operator = operator
+        self.observer = observer
+        self.last_scan: Scan | None = None
+        self.last_point: EquityPoint | None = None
+        self.heard_until: datetime | None = None
+        self.weights: Mapping[str, float] = {}
+        self.one_at_a_time = asyncio.Lock()
+
+    async def on_closes(self, moment: Moment) -> None:
+        """Bars closed: take in what they filled, then decide. The clock stands at `moment.at`, or later live."""
+        began = time.monotonic()
+        self.view.observe(moment)
+        self._play_ranges(moment)
+        await self.desk.pump()
+        if self.last_scan is not None and moment.at <= self.last_scan.at:
+            return  # decided before a restart; only the rest of the moment is done again
+        batch = Batch()
+        self._listen(moment, batch)
+        if self.operator is not None:
+            self.operator.act(moment.at, batch)
+        self._update_holds(moment, batch)
+        self._end_shadows(moment, batch)
+        point = self._mark(moment.at, batch)
+        intents: list[Intent] = []
+        if self.clock.now() - moment.at > LATE_BARS * self.view.timeframe.span:
+            scanned = self._missed(moment)
+        else:
+            intents = self._manage(moment)
+            scanned = self._scan(moment, point, batch)
+        self._record(moment, scanned, point, batch)
+        intents.extend(scanned.entries)
+        if intents:
+            await self.desk.submit(intents, batch)
+        else:
+            stamp(batch, self.clock)
+            self.writer.defer(batch)
+        self.observer.scanned(scanned.scan, time.monotonic() - began)
+
+    async def on_opens(self, moment: Moment) -> None:
+        """The next bars open, a moment after the closes: entries fill here, stops and targets follow at once."""
+        if self.venue is None or not moment.opened:
+            return
+        opens = []
+        for ref in moment.opened:
+            if ref.symbol in self.view.tradable:
+                bars = self.view.bars(ref.symbol)
+                opens.append((ref.symbol, bars.open[ref.index], bars.half_spread[ref.index]))
+        self.venue.market_opens(moment.at + OPENING, opens, self.view.rates(moment.at))
+        await self.desk.pump()
+
+    async def execute(self, intents: Sequence[Intent], batch: Batch) -> None:
+        """Carry out what a command or a job meant, in one transaction with its record."""
+        await self.desk.submit(intents, batch)
+        await self.writer.flush()
+
+    async def revalue(self) -> None:
+        """Value the account between scans, at the last closed prices."""
+        batch = Batch()
+        batch.add(self._mark(self.clock.now(), batch))
+        stamp(batch, self.clock)
+        self.writer.defer(batch)
+        await self.writer.flush()
+
+    async def settle(self) -> None:
+        """Make everything known durable; at the end of a live moment and before stopping."""
+        await self.writer.flush()
+
+    # -- the parts of a moment --------------------------------------------------------------------------------
+
+    def _play_ranges(self, moment: Moment) -> None:
+        """Let the simulated venue see the rest of the bars that closed."""
+        if self.venue is None:
+            return
+        ranges = []
+        for ref in moment.closed:
+            if ref.symbol in self.view.tradable:
+                bars, i = self.view.bars(ref.symbol), ref.index
+                ranges.append(
+                    (
+                        ref.symbol,
+                        bars.opened[i],
+                        bars.open[i],
+                        bars.high[i],
+                        bars.low[i],
+                        bars.close[i],
+                        bars.volume[i],
+                        bars.half_spread[i],
+                    )
+                )
+        self.venue.market_ranges(moment.at, ranges, self.view.rates(moment.at))
+
+    def _listen(self, moment: Moment, batch: Batch) -> None:
+        since = self.heard_until or (self.last_scan.at if self.last_scan else moment.at - self.view.timeframe.span)
+        self.news.receive(self.feed.headlines(since, moment.at), batch)
+        self.heard_until = moment.at
+
+    def _update_holds(self, moment: Moment, batch: Batch) -> None:
+        self.holds.expire(moment.at, batch)
+        blackouts = self.news.blackouts(moment.at)
+        for hold in blackouts:
+            self.holds.set(hold, batch)
+        self.holds.release_others(HoldCause.NEWS, {hold.scope for hold in blackouts}, moment.at, "covered again", batch)
+        self.watch.look(moment, batch)
+
+    def _end_shadows(self, moment: Moment, batch: Batch) -> None:
+        for ref in moment.closed:
+            for decision, outcome in self.shadows.step(ref.symbol, ref.index):
+                self.aftermath.shadow_ended(decision, outcome, batch)
+
+    def _mark(self, at: datetime, batch: Batch) -> EquityPoint:
+        point = value(self.books, self.view, self.risk.state, at)
+        self.risk.step(EquityMarked(at=at, equity=point.equity), batch)
+        self.last_point = point
+        self.observer.marked(point)
+        return point
+
+    def _manage(self, moment: Moment) -> list[Intent]:
+        """Exits by rule, unless a halt is in force; a reduce-only hold also takes resting entries back."""
+        holds = self.holds.in_force(moment.at)
+        if any(hold.effect is Effect.HALT and hold.scope is None for hold in holds):
+            return []
+        intents = self.exits.at_close(moment, self.books)
+        return [*intents, *self._entries_to_cancel(holds, moment.at)]
+
+    def _entries_to_cancel(self, holds: tuple[Hold, ...], now: datetime) -> list[Intent]:
+        intents: list[Intent] = []
+        strict = [hold for hold in holds if hold.effect >= Effect.REDUCE_ONLY]
+        for order in self.books.all_open_orders() if strict else ():
+            held = any(hold.covers(order.intent.instrument) for hold in strict)
+            if held and order.intent.leg is Leg.ENTRY:
+                intents.extend(self.protection.cancel([order], self.books, now, "reduce only"))
+        return intents
+
+    def _scan(self, moment: Moment, point: EquityPoint, batch: Batch) -> Scanned:
+        account = Account(
+            equity=point.equity,
+            balance=point.balance,
+            risk=self.risk.state,
+            holds=self.holds.in_force(moment.at),
+        )
+        scanned = self.scanner.scan(moment, account, self.books, self.aftermath.model, self.weights)
+        for intent in scanned.entries:
+            sent = OrderSent(at=moment.at, instrument=intent.instrument, side=intent.side, decision_id=intent.cause_id)
+            self.risk.step(sent, batch)
+        return scanned
+
+    def _missed(self, moment: Moment) -> Scanned:
+        """A moment met long after its time (the machine slept, the daemon was down): nothing is decided on it."""
+        reasons = {"missed": len(moment.closed)} if moment.closed else {}
+        scan = Scan(
+            at=moment.at,
+            timeframe=self.view.timeframe,
+            bars=len(moment.closed),
+            decisions=0,
+            reasons=reasons,
+        )
+        return Scanned(scan=scan)
+
+    def _record(self, moment: Moment, scanned: Scanned, point: EquityPoint, batch: Batch) -> None:
+        for ref in moment.closed:
+            batch.add_bars(self.view.bars(ref.symbol).series, ref.index, ref.index + 1)
+        ordered = {intent.cause_id for intent in scanned.entries}
+        for decision, index in scanned.decisions:
+            batch.add(decision)
+            self.shadows.follow(decision, index)
+            if decision.decision_id in ordered:
+                self.books.open_trade(decision)
+            self.observer.decided(decision)
+        batch.add(scanned.scan)
+        batch.add(point)
+        self.last_scan = scanned.scan
