@@ -48,7 +48,7 @@ def _play(options: DemoOptions, edge: float, paths: AccountPaths, extra: dict[st
             higher=feed.higher,
             paths=paths,
             currency=CURRENCY,
-            sources=Sources(events=feed.calendar, read_news=config.sentiment.enabled),
+            sources=Sources(events=feed.calendar, calendar_complete=True, read_news=config.sentiment.enabled),
             simulated_operator=options.simulated_operator,
             metrics_port=options.metrics_port,
             api_port=options.api_port,
@@ -63,7 +63,7 @@ def _comparison(summary: Summary) -> dict[str, Any]:
     change = summary.equity_end - summary.equity_start
     return {
         "trades_closed": summary.counts["trades_closed"],
-        "expectancy_r": summary.statistics.expectancy_r,
+        "expectancy_r": summary.statistics.trades.expectancy_r,
         "equity_change": str(change.quantize(Decimal("0.01"))),
         "log_loss": summary.model.overall.log_loss,
         "base_rate_log_loss": summary.model.overall.base_rate_log_loss,

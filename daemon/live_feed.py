@@ -17,7 +17,7 @@ from domain.instruments import Instrument, Timeframe
 from domain.records import CalendarEvent, NewsItem
 from journal.batch import Batch
 from journal.journal import Journal
-from market.feed import FeedReport, Moment
+from market.feed import BarRef, FeedReport, Moment
 from market.simulated import SimulatedFeed
 
 ANCHOR_KEY = "feed_anchor"
@@ -70,6 +70,9 @@ class GrowingMarket:
 
     def take(self) -> Moment:
         return self._told.take()
+
+    def is_last(self, ref: BarRef) -> bool:  # noqa: ARG002 - this story has no end
+        return False
 
     def seek(self, after: datetime) -> None:
         self._told.seek(after)

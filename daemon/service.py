@@ -77,7 +77,7 @@ class _Service:
             higher=feed.higher,
             paths=self._paths,
             currency=currency,
-            sources=Sources(events=feed.calendar, read_news=self._config.sentiment.enabled),
+            sources=Sources(events=feed.calendar, calendar_complete=True, read_news=self._config.sentiment.enabled),
             journal=self._journal,
             writer=writer,
             durable=True,
@@ -134,7 +134,7 @@ class _Service:
         async def scan(_due: datetime) -> None:
             if feed.grow(self._clock.now()):
                 calendar = EventCalendar(feed.calendar)
-                blackout = Blackout(feed.calendar, blackout_of(self._config))
+                blackout = Blackout(feed.calendar, blackout_of(self._config, complete=True))
                 trading.session.news.follow(feed.calendar, calendar, blackout)
             await play_due_moments(trading, self._clock, snapshots.after)
 

@@ -8,19 +8,16 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from backtest.statistics import Statistics, summarise
+from backtest.statistics import Statistics, periods_per_year_of, summarise
 
 from daemon.wiring import Trading
 from domain.decisions import DecisionStatus, MlClass, Outcome, OutcomeKind
-from domain.instruments import AssetClass
 from domain.records import CashKind
 from journal.reader import Reader
 from learning.online import OnlineReport
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_PERIODS = {AssetClass.CRYPTO: 365, AssetClass.FOREX: 260, AssetClass.METAL: 260, AssetClass.EQUITY: 252}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +142,9 @@ def summarise_run(
         },
         decisions=read.reason_counts(),
         silent=read.scan_reason_totals(),
-        statistics=summarise(real, points, periods_per_year=min(_PERIODS[each] for each in classes)),
+        statistics=summarise(
+            real, points, periods_per_year=min(periods_per_year_of(each, view.timeframe.span) for each in classes)
+        ),
         shadow_r=_mean([shadow.r_net for shadow in shadows.values()]),
         real_less_shadow_r=_mean(_differences(real, shadows)),
         model=trading.session.aftermath.model.report(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from backtest.statistics import Interval
 from daemon.summary import Summary
 
 
@@ -53,14 +54,16 @@ def _decisions(summary: Summary, console: Console) -> None:
 
 def _trades(summary: Summary, console: Console) -> None:
     numbers, statistics = summary.counts, summary.statistics
+    trades = statistics.trades
     console.print()
     console.print(
         f"trades     {numbers['trades_closed']:,} closed, {numbers['orders']:,} orders, {numbers['fills']:,} fills, "
         f"{numbers['outcomes']:,} outcomes (shadows included), {numbers['samples']:,} samples"
     )
     console.print(
-        f"           won {_percent(statistics.win_rate)}, expectancy {_signed(statistics.expectancy_r)} R, "
-        f"profit factor {_plain(statistics.profit_factor)}, Sharpe {_plain(statistics.sharpe)}"
+        f"           won {_percent(trades.win_rate)}, expectancy {_signed(trades.expectancy_r)} R"
+        f"{_interval(statistics.expectancy_interval)}, profit factor {_plain(trades.profit_factor)}, "
+        f"Sharpe {_plain(statistics.equity.sharpe)}"
     )
     console.print(
         f"           shadows {_signed(summary.shadow_r)} R on average; a real trade less its own shadow "
@@ -105,6 +108,12 @@ def _percent(value: float | None) -> str:
 
 def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.3f}"
+
+
+def _interval(interval: Interval | None) -> str:
+    if interval is None:
+        return ""
+    return f" (95% interval {interval.low:+.3f} to {interval.high:+.3f})"
 
 
 def _plain(value: float | None) -> str:

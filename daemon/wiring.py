@@ -74,6 +74,8 @@ class Sources:
 
     events: tuple[CalendarEvent, ...] | None = None
     names: Path | None = None
+    calendar_complete: bool = False
+    """A made calendar has every event there is: silence in it is no gap."""
     external: ExternalFeatures | None = None
     read_news: bool = True
 
@@ -233,6 +235,7 @@ def wire(
         limits=limits,
         signals=signals,
         settings=_scan_settings(config, view),
+        can_short=broker.capabilities.shorts,
     )
     session = Session(
         clock=clock,
@@ -324,10 +327,14 @@ def _scan_settings(config: Config, view: MarketView) -> ScanSettings:
     )
 
 
-def blackout_of(config: Config) -> BlackoutSettings:
-    """How long before and after an event nothing is entered."""
+def blackout_of(config: Config, *, complete: bool) -> BlackoutSettings:
+    """How long before and after an event nothing is entered; a calendar with gaps also holds where it has one."""
     section = config.sentiment
-    return BlackoutSettings(before_min=section.blackout_before_minutes, after_min=section.blackout_after_minutes)
+    return BlackoutSettings(
+        before_min=section.blackout_before_minutes,
+        after_min=section.blackout_after_minutes,
+        hold_when_stale=not complete,
+    )
 
 
 def _news(config: Config, view: MarketView, sources: Sources) -> News:
@@ -341,7 +348,7 @@ def _news(config: Config, view: MarketView, sources: Sources) -> News:
         book=book if reads else None,
         events=events or (),
         calendar=calendar,
-        blackout=None if events is None else Blackout(events, blackout_of(config)),
+        blackout=None if events is None else Blackout(events, blackout_of(config, complete=sources.calendar_complete)),
     )
 
 

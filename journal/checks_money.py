@@ -110,7 +110,7 @@ def _rebases(evidence: Evidence) -> list[int]:
 def drawdown_is_the_distance_to_the_peak(evidence: Evidence) -> list[str]:
     faults = []
     for sequence, equity, peak, drawdown in evidence.columns(schema.equity, "sequence", "equity", "peak", "drawdown"):
-        expected = 0.0 if Decimal(peak) <= 0 else float(1 - Decimal(equity) / Decimal(peak))
+        expected = 1.0 if Decimal(peak) <= 0 else float(1 - Decimal(equity) / Decimal(peak))
         if abs(min(1.0, max(0.0, expected)) - drawdown) > DRAWDOWN_TOLERANCE:
             faults.append(f"commit {sequence}: a drawdown of {drawdown}, equity and peak say {expected}")
     return faults

@@ -24,7 +24,10 @@ def list_files(folder: Path) -> tuple[list[CandleName], list[str]]:
     """The candle files directly in `folder` (or the one file it is), and sentences about look-alikes."""
     if not folder.exists():
         raise InvalidInput(f"{folder} does not exist: give a folder of candle files")
-    paths = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
+    try:
+        paths = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be listed: {error.strerror}") from error
     found: list[CandleName] = []
     notes: list[str] = []
     for path in paths:

@@ -41,6 +41,10 @@ class InstrumentClass(ABC):
     def instrument(self, symbol: str, price: float | None) -> Instrument:
         """The instrument of an accepted symbol; `price` is the first price of its series, None if not known."""
 
+    def fits(self, instrument: Instrument) -> bool:
+        """Whether `instrument` is traded where this class is."""
+        return instrument.asset_class is self._asset_class and instrument.calendar == self._table.get("calendar")
+
     def benchmarks(self, instrument: Instrument) -> tuple[str, ...]:
         """Symbols that may serve as its benchmark, the best first; never the instrument itself."""
         names = (str(name).format(quote=instrument.quote) for name in self._table.get("benchmarks", ()))

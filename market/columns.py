@@ -123,7 +123,7 @@ def floats_of(column: Any) -> Floats:
     """A pyarrow column as floats; nulls and texts that are no number become NaN."""
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
-        return np.asarray(_plain(column.cast(pa.float64()), math.nan), dtype=np.float64)
+        return np.asarray(_plain(column.cast(pa.float64(), safe=False), math.nan), dtype=np.float64)
     return np.array([_float(value) for value in column.to_pylist()], dtype=np.float64)
 
 

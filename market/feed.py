@@ -70,6 +70,10 @@ class Feed(Protocol):
         """The next moment; raises `NotAvailable` at the end."""
         ...
 
+    def is_last(self, ref: BarRef) -> bool:
+        """Whether no bar of this instrument will ever follow: its recording ends, or it was delisted."""
+        ...
+
     def seek(self, after: datetime) -> None:
         """Continue with the first moment later than `after`."""
         ...

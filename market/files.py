@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from domain.errors import InvalidInput
-from market.columns import NO_TIME, RawCandles, epoch_seconds, find_layout, raw_candles
+from market.columns import NO_TIME, Layout, RawCandles, epoch_seconds, find_layout, raw_candles
 from market.naming import FORMATS, file_format
 
 
@@ -32,8 +33,6 @@ def read_candles(path: Path) -> RawCandles:
     if path.stat().st_size == 0:
         raise InvalidInput(f"{path.name} is empty: a candle file holds at least one bar")
     raw = _read_json(path) if ending.startswith(".json") else _read_arrow(path, ending)
-    if len(raw) == 0:
-        raise InvalidInput(f"{path.name} has columns but no rows: a candle file holds at least one bar")
     if bool(np.all(raw.opened == NO_TIME)):
         raise InvalidInput(
             f"{path.name}: no time can be read; allowed are ISO 8601 texts, timestamps and epoch numbers"
@@ -50,7 +49,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> Any:
         if ending in (".feather", ".arrow"):
             return pyarrow.feather.read_table(path, columns=columns, use_threads=False)
         return pyarrow.csv.read_csv(path, parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(path)))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise InvalidInput(f"{path.name} cannot be read as {ending}: {_first_line(error)}") from error
 
 
@@ -62,7 +61,9 @@ def _read_arrow(path: Path, ending: str) -> RawCandles:
     return _raw(table, find_layout(table.column_names, path.name), path)
 
 
-def _raw(table: Any, layout: Any, path: Path) -> RawCandles:
+def _raw(table: Any, layout: Layout, path: Path) -> RawCandles:
+    if table.num_rows == 0:
+        raise InvalidInput(f"{path.name} has columns but no rows: a candle file holds at least one bar")
     try:
         return raw_candles(table, layout)
     except InvalidInput as error:
@@ -83,7 +84,7 @@ def _read_json(path: Path) -> RawCandles:
         with opener(path, "rt", encoding="utf-8") as stream:
             rows = json.load(stream)
         table = np.array(rows, dtype=np.float64)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, EOFError, zlib.error) as error:
         raise InvalidInput(f"{path.name} cannot be read as a list of candles: {_first_line(error)}") from error
     if table.ndim != 2 or table.shape[1] < 5:
         if table.size == 0:

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.errors import InvalidInput
 from domain.instruments import Timeframe
 from market.currencies import QUOTES
 
@@ -33,11 +32,6 @@ class CandleName:
     def exact(self) -> bool:
         return self.series == self.symbol
 
-    @property
-    def source(self) -> str:
-        """The part after the symbol (FXCM), or the whole file name where there is none."""
-        return self.series.removeprefix(self.symbol).strip("_") or self.path.name
-
 
 def file_format(path: Path) -> str | None:
     """The format a candle file's ending names; None for every other file."""
@@ -58,14 +52,6 @@ def parse_name(path: Path) -> CandleName | str:
         return f"{path.name} holds {match['kind']} values, which are not candles of a tradable price"
     series, symbol, benchmark = _split(match["stem"])
     return CandleName(path=path, series=series, symbol=symbol, timeframe=timeframe, benchmark=benchmark)
-
-
-def named(path: Path) -> CandleName:
-    """As `parse_name`, but a name that says nothing is refused."""
-    found = parse_name(path)
-    if isinstance(found, str):
-        raise InvalidInput(found)
-    return found
 
 
 def _split(stem: str) -> tuple[str, str, bool]:

@@ -45,7 +45,10 @@ _ENOUGH_ROWS = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cleaned:
-    """The believed bars; `rejected` counts rows left out by kind, `notes` says in sentences what was repaired."""
+    """The believed bars; `rejected` counts rows left out by kind, `notes` says in sentences what was repaired.
+
+    The series' half spread is NaN where the data has none, until `market.costs.with_spread` has modelled it.
+    """
 
     series: BarSeries
     rejected: Mapping[str, int]

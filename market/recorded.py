@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -59,40 +59,48 @@ def load_folder(
     symbol, an unusable file, or a choice that would have to be guessed.
     """
     choice = choose(folder, timeframe, series, symbols)
-    rejected: Counter[str] = Counter()
-    notes = list(choice.notes)
+    window = _Window(start=start, end=end, max_bars=max_bars)
     loader = _Loader(registry, timeframe, class_hint, folder.name, None if now is None else to_epoch(now))
-    found: dict[str, tuple[Instrument, BarSeries]] = {}
-    tradable = 0
-    for symbol, name in choice.files.items():
-        if not name.benchmark and limit_instruments is not None and tradable >= limit_instruments:
-            notes.append(f"{symbol} was left out: only {limit_instruments} instruments were asked for")
-            continue
-        instrument, bars = loader.load(name, rejected, notes)
-        bars = _between(bars, start, end, max_bars)
-        if len(bars):
-            found[symbol] = (instrument, bars)
-            tradable += instrument.asset_class is not AssetClass.INDEX
-        else:
-            notes.append(f"{symbol} has no bars between {_when(start)} and {_when(end)} and was left out")
-    if not tradable:
-        raise InvalidInput(f"{folder} holds no tradable bars between {_when(start)} and {_when(end)}")
-    texts = _texts(folder, headlines, rejected)
-    ordered = dict(sorted(found.items(), key=lambda item: (item[1][0].asset_class is AssetClass.INDEX, item[0])))
-    instruments = _with_benchmarks({symbol: pair[0] for symbol, pair in ordered.items()}, registry)
-    notes += _gap_notes(instruments, {symbol: pair[1] for symbol, pair in ordered.items()})
+    found = loader.load_all(choice.files, limit_instruments, window)
+    if all(instrument.asset_class is AssetClass.INDEX for instrument, _ in found.values()):
+        raise InvalidInput(f"{folder} holds no tradable bars {window}")
+    texts, bad_lines = _texts(folder, headlines)
+    rejected = loader.rejected + Counter({"headline": bad_lines} if bad_lines else {})
+    bars = {symbol: pair[1] for symbol, pair in found.items()}
+    instruments = _with_benchmarks({symbol: pair[0] for symbol, pair in found.items()}, registry)
+    notes = (*choice.notes, *loader.notes, *_gap_notes(instruments, bars))
     return RecordedFeed(
         name=f"recorded:{folder.name}",
         timeframe=timeframe,
         instruments=instruments,
-        series={symbol: pair[1] for symbol, pair in ordered.items()},
-        report=FeedReport(notes=tuple(notes), rejected=dict(sorted(rejected.items()))),
+        series=bars,
+        report=FeedReport(notes=notes, rejected=dict(sorted(rejected.items()))),
         headlines=texts,
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Window:
+    """Which bars of a series are told."""
+
+    start: datetime | None
+    end: datetime | None
+    max_bars: int | None
+
+    def of(self, bars: BarSeries) -> BarSeries:
+        first = 0 if self.start is None else int(np.searchsorted(bars.opened, to_epoch(self.start), side="left"))
+        last = len(bars) if self.end is None else int(np.searchsorted(bars.closed, to_epoch(self.end), side="right"))
+        if self.max_bars is not None:
+            last = min(last, first + self.max_bars)
+        return bars.head(max(last, first)).tail(max(last - first, 0))
+
+    def __str__(self) -> str:
+        edges = ("the edge of the data" if at is None else at.isoformat() for at in (self.start, self.end))
+        return "between {} and {}".format(*edges)
+
+
 class _Loader:
-    """Reads, cleans, resamples and prices one file after the other, by the same rules."""
+    """Reads, cleans, resamples and prices one file after the other, by the same rules; keeps what it left out."""
 
     def __init__(
         self, registry: Registry, timeframe: Timeframe, class_hint: str | None, folder_name: str, now: int | None
@@ -102,9 +110,29 @@ class _Loader:
         self._class_hint = class_hint
         self._folder_name = folder_name
         self._now = now
+        self.rejected: Counter[str] = Counter()
+        self.notes: list[str] = []
 
-    def load(self, name: CandleName, rejected: Counter[str], notes: list[str]) -> tuple[Instrument, BarSeries]:
-        """The instrument and its believed bars; counts and sentences are added to `rejected` and `notes`."""
+    def load_all(
+        self, files: Mapping[str, CandleName], limit: int | None, window: _Window
+    ) -> dict[str, tuple[Instrument, BarSeries]]:
+        """Instruments and their bars in the window, tradable ones first, each group in the order of `files`."""
+        tradable: dict[str, tuple[Instrument, BarSeries]] = {}
+        benchmarks: dict[str, tuple[Instrument, BarSeries]] = {}
+        for symbol, name in files.items():
+            if not name.benchmark and limit is not None and len(tradable) >= limit:
+                self.notes.append(f"{symbol} was left out: only {limit} instruments were asked for")
+                continue
+            instrument, bars = self._load(name)
+            bars = window.of(bars)
+            if not len(bars):
+                self.notes.append(f"{symbol} has no bars {window} and was left out")
+                continue
+            group = benchmarks if instrument.asset_class is AssetClass.INDEX else tradable
+            group[symbol] = (instrument, bars)
+        return tradable | benchmarks
+
+    def _load(self, name: CandleName) -> tuple[Instrument, BarSeries]:
         hint = AssetClass.INDEX.value if name.benchmark else self._class_hint
         instrument = self._registry.resolve(name.symbol, class_hint=hint, folder_class=self._folder_name)
         if name.benchmark and instrument.asset_class is not AssetClass.INDEX:
@@ -117,11 +145,11 @@ class _Loader:
             now=self._now,
             session_labels=instrument.calendar in EXCHANGES,
         )
-        rejected.update(cleaned.rejected)
-        notes.extend(cleaned.notes)
+        self.rejected.update(cleaned.rejected)
+        self.notes.extend(cleaned.notes)
         if cleaned.rejected:
             counts = ", ".join(f"{count} {kind}" for kind, count in cleaned.rejected.items())
-            notes.append(f"{name.path.name}: rows rejected: {counts}")
+            self.notes.append(f"{name.path.name}: rows rejected: {counts}")
         bars = cleaned.series
         if name.timeframe is not self._timeframe:
             bars = resample(bars, self._timeframe)
@@ -130,20 +158,11 @@ class _Loader:
         return priced, with_spread(bars, priced)
 
 
-def _between(bars: BarSeries, start: datetime | None, end: datetime | None, max_bars: int | None) -> BarSeries:
-    first = 0 if start is None else int(np.searchsorted(bars.opened, to_epoch(start), side="left"))
-    last = len(bars) if end is None else int(np.searchsorted(bars.closed, to_epoch(end), side="right"))
-    if max_bars is not None:
-        last = min(last, first + max_bars)
-    return bars.head(max(last, first)).tail(max(last - first, 0))
-
-
 def _with_benchmarks(instruments: dict[str, Instrument], registry: Registry) -> dict[str, Instrument]:
     """Each instrument with the first of its possible benchmarks that is at hand, or with none."""
     result = {}
     for symbol, instrument in instruments.items():
-        wanted = [instrument.benchmark, *registry.benchmarks(instrument)] if instrument.benchmark else []
-        present = next((name for name in wanted if name in instruments), None)
+        present = next((name for name in registry.benchmarks(instrument) if name in instruments), None)
         result[symbol] = replace(instrument, benchmark=present)
     return result
 
@@ -171,16 +190,8 @@ def _day(bars: BarSeries, index: int) -> datetime:
     return from_epoch(int(bars.opened[index]))
 
 
-def _texts(folder: Path, headlines: Path | None, rejected: Counter[str]) -> Headlines:
+def _texts(folder: Path, headlines: Path | None) -> tuple[Headlines, int]:
+    """The texts that go with the candles, and how many lines of their file were none."""
     beside = folder / HEADLINES_FILE
     path = headlines if headlines is not None else beside if beside.is_file() else None
-    if path is None:
-        return Headlines(())
-    texts, bad = read_headlines(path)
-    if bad:
-        rejected["headline"] += bad
-    return texts
-
-
-def _when(moment: datetime | None) -> str:
-    return "the edge of the data" if moment is None else moment.isoformat()
+    return (Headlines(()), 0) if path is None else read_headlines(path)

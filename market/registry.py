@@ -56,7 +56,7 @@ class Registry:
         if not isinstance(own, dict) or set(document) != {"instruments"}:
             raise InvalidInput(f"{path.name} may hold tables [instruments.SYMBOL] and nothing else")
         for symbol, figures in own.items():
-            self._check_own(f"{path.name}: {symbol}", figures)
+            self._check_own(f"{path.name}: {symbol}", plain_symbol(symbol), figures)
         return Registry(self._classes, {**self._own, **{plain_symbol(name): dict(own[name]) for name in own}})
 
     def classes_of(self, symbol: str) -> tuple[str, ...]:
@@ -88,10 +88,11 @@ class Registry:
         own = self._own.get(name)
         return str(own["class"]) if own is not None else self._class_of(name, class_hint, folder_class)
 
-    def benchmarks(self, instrument: Instrument, class_name: str | None = None) -> tuple[str, ...]:
-        """Symbols that may serve as its benchmark, the best first."""
-        found = (class_name,) if class_name is not None else self.classes_of(instrument.symbol)
-        return tuple(symbol for name in found for symbol in self._classes[name].benchmarks(instrument))
+    def benchmarks(self, instrument: Instrument) -> tuple[str, ...]:
+        """Symbols that may serve as its benchmark, the best first: those of the class with its kind and calendar."""
+        fitting = (one for one in self._classes.values() if one.fits(instrument))
+        own = () if instrument.benchmark is None else (instrument.benchmark,)
+        return own + tuple(symbol for one in fitting for symbol in one.benchmarks(instrument) if symbol not in own)
 
     def _class_of(self, name: str, hint: str | None, folder_class: str | None) -> str:
         if hint is not None and self._classes[hint].accepts(name):
@@ -116,15 +117,14 @@ class Registry:
             changes["shortable"] = bool(figures["shortable"])
         return replace(standard, **changes)
 
-    def _check_own(self, where: str, figures: object) -> None:
+    def _check_own(self, where: str, symbol: str, figures: object) -> None:
         if not isinstance(figures, dict) or figures.get("class") not in self._classes:
             raise InvalidInput(f"{where} must name its class: one of {', '.join(self._classes)}")
         strange = sorted(figures.keys() - _NUMBERS - _WORDS - {"class", "shortable"})
         if strange:
             allowed = ", ".join(sorted(_NUMBERS | _WORDS | {"shortable"}))
             raise InvalidInput(f"{where} has {', '.join(strange)}; allowed are class, {allowed}")
-        symbol = where.rpartition(": ")[2]
-        if not self._classes[str(figures["class"])].accepts(plain_symbol(symbol)):
+        if not self._classes[str(figures["class"])].accepts(symbol):
             raise InvalidInput(f"{where} does not have the form of a {figures['class']} symbol")
         for key in sorted(_NUMBERS & figures.keys()):
             _number(figures[key], f"{where}.{key}")

@@ -27,7 +27,7 @@ def resample(series: BarSeries, timeframe: Timeframe) -> BarSeries:
     bucket = (series.closed - 1) // coarse * coarse
     starts = np.flatnonzero(np.diff(bucket, prepend=bucket[:1] - coarse))
     opened = bucket[starts]
-    ends = np.append(starts[1:], len(series)) - 1
+    ends = np.append(starts[1:], len(series))[: starts.shape[0]] - 1
     if len(series) and int(series.closed[-1]) < int(opened[-1]) + coarse:
         opened, starts, ends = opened[:-1], starts[:-1], ends[:-1]
     stop = int(ends[-1]) + 1 if ends.shape[0] else 0

@@ -9,7 +9,7 @@ from domain.bars import BarSeries
 from domain.errors import InvalidInput
 from domain.instruments import Instrument, Timeframe
 from domain.records import NewsItem
-from market.feed import FeedReport, Moment
+from market.feed import BarRef, FeedReport, Moment
 from market.headlines import Headlines
 from market.resample import resample
 from market.timeline import Timeline
@@ -81,6 +81,9 @@ class SeriesFeed:
 
     def take(self) -> Moment:
         return self._timeline.take()
+
+    def is_last(self, ref: BarRef) -> bool:
+        return ref.index == len(self._series[ref.symbol]) - 1
 
     def seek(self, after: datetime) -> None:
         self._timeline.seek(after)

@@ -7,6 +7,7 @@ import warnings
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from types import ModuleType
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -25,9 +26,9 @@ _NEW_YORK = ZoneInfo("America/New_York")
 _DAY = 86_400
 _WEEKEND = 48 * 3600
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
-_FIRST_ALLOWED = {"XBOM": date(1997, 1, 1)}
-# Exchanges announce their holidays late; before these dates the calendar library knows them.
-_LAST_ALLOWED = {"XBOM": date(2026, 12, 31)}
+_BEFORE_EVERYTHING = int(np.iinfo(np.int64).min)
+_BOUNDED = ("XBOM",)
+"""Exchanges whose holidays the calendar library knows only between two dates: they are announced year by year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Sessions:
         table = self._table(calendar)
         if timeframe is Timeframe.D1:
             return np.isin(times // _DAY * _DAY, np.array(table.labels, dtype=np.int64))
-        closes = np.append(np.array(table.closes, dtype=np.int64), 0)
+        closes = np.append(np.array(table.closes, dtype=np.int64), _BEFORE_EVERYTHING)
         place = np.searchsorted(np.array(table.opens, dtype=np.int64), times, side="right")
         return times < closes[place - 1]
 
@@ -141,21 +142,30 @@ def _week_table(first: date, last: date, *, daily_break: bool) -> _Table:
 
 
 def _exchange_table(calendar: str, first: date, last: date) -> _Table:
-    start = max(first, _FIRST_ALLOWED.get(calendar, first))
-    end = min(last, _LAST_ALLOWED.get(calendar, last))
-    if end <= start:
-        return _Table([0], [0], [])
     # Imported here because it costs 0.5 s that only markets with exchange hours need to pay.
     library = importlib.import_module("exchange_calendars")
     with warnings.catch_warnings():
         # The library itself still calls what pandas 3.1 announces to change; nothing of it reaches us.
         warnings.simplefilter("ignore", DeprecationWarning)
+        start, end = _known_dates(library, calendar, first, last) if calendar in _BOUNDED else (first, last)
+        if end <= start:
+            return _Table([0], [0], [])
         hours = library.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())
         return _Table(
             (hours.opens_nanos // 1_000_000_000).tolist(),
             (hours.closes_nanos // 1_000_000_000).tolist(),
             hours.sessions.to_numpy().astype("datetime64[s]").astype(np.int64).tolist(),
         )
+
+
+def _known_dates(library: ModuleType, calendar: str, first: date, last: date) -> tuple[date, date]:
+    """The part of the dates for which the library knows the exchange's holidays."""
+    known = library.get_calendar(calendar, start="2010-01-01", end="2010-12-31")
+    earliest, latest = known.bound_min(), known.bound_max()
+    return (
+        first if earliest is None else max(first, earliest.date()),
+        last if latest is None else min(last, latest.date()),
+    )
 
 
 def earnings_season(at: datetime) -> bool:

@@ -23,12 +23,17 @@ _LOOKALIKES = str.maketrans(
     "\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u0131\u2113",
     "aeopcyxijshdqwgABEKMHOPCTXYIJSaopvikABEZHIKMNOPTYXil",
 )
+# Every repetition is bounded: a hostile text must not make the search itself take long.
 _HIDDEN_HTML = re.compile(
-    r"<(script|style|template|noscript)\b[^>]*>.*?</\1\s*>|<!--.*?-->"
-    r"|<(\w+)\b[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|\bhidden\b)[^>]*>.*?</\2\s*>",
+    r"<(script|style|template|noscript)\b[^<>]{0,200}>.{0,1000}?</\1\s{0,9}>|<!--.{0,1000}?-->"
+    r"|<(\w{1,20})\b[^<>]{0,200}?(?:display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden"
+    r"|font-size\s{0,9}:\s{0,9}0|\bhidden\b)[^<>]{0,200}>.{0,1000}?</\2\s{0,9}>",
     re.IGNORECASE | re.DOTALL,
 )
 _TAG = re.compile(r"</?[a-z][^<>]{0,500}>", re.IGNORECASE)
+# Format, private-use, unassigned and surrogate characters: a reader sees none of them.
+_INVISIBLE = frozenset({"Cf", "Co", "Cn", "Cs"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SPACES = re.compile(r"\s+")
 _CASHTAG = re.compile(r"\$[A-Za-z][A-Za-z0-9._]{0,9}\b")
 _INSTRUCTION = re.compile(
@@ -80,14 +85,15 @@ def clean(raw: str, *, longest: int = LONGEST_TEXT) -> CleanText:
 
 def plain(raw: str) -> str:
     """The text as a reader sees it, on one line."""
-    text = _TAG.sub(" ", _HIDDEN_HTML.sub(" ", html.unescape(raw)))
+    text = html.unescape(raw) if "&" in raw else raw
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-        text = "".join(letter for letter in text if unicodedata.category(letter) not in ("Cf", "Co", "Cn", "Cs"))
+        text = "".join(letter for letter in text if unicodedata.category(letter) not in _INVISIBLE)
         if _mixes_scripts(text):
             text = text.translate(_LOOKALIKES)
-    text = "".join(letter if letter >= " " and letter != "\x7f" else " " for letter in text)
-    return _SPACES.sub(" ", text).strip()
+    if "<" in text:
+        text = _TAG.sub(" ", _HIDDEN_HTML.sub(" ", text))
+    return _SPACES.sub(" ", _CONTROL.sub(" ", text)).strip()
 
 
 def _mixes_scripts(text: str) -> bool:

@@ -94,7 +94,7 @@ class LexiconScorer:
             phrase = _phrase(word, tokens, place)
             if phrase is not None:
                 skip_to = place + phrase[0]
-                clause.append(_Hit(place, Word(valence=phrase[1])))
+                clause.append(_Hit(place, phrase[1]))
             elif word.direction and place + 1 < len(tokens) and tokens[place + 1][-1] == "%":
                 clause.append(_Hit(place, word, _PERCENT_MOVE))
             else:
@@ -111,11 +111,11 @@ def _probabilities(valence: float | None, name: str) -> TextScore:
     return TextScore(negative=bad / whole, neutral=calm / whole, positive=good / whole, unknown=0.0, model=name)
 
 
-def _phrase(word: Word, tokens: list[str], place: int) -> tuple[int, float] | None:
-    """How many words the longest phrase that begins here takes, and its valence."""
-    for rest, value in word.phrases:
+def _phrase(word: Word, tokens: list[str], place: int) -> tuple[int, Word] | None:
+    """How many words the longest phrase that begins here takes, and what it means."""
+    for rest, whole in word.phrases:
         if tuple(tokens[place + 1 : place + 1 + len(rest)]) == rest:
-            return 1 + len(rest), value
+            return 1 + len(rest), whole
     return None
 
 

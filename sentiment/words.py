@@ -16,13 +16,14 @@ from domain.identity import digest
 WORDS_FILE = Path(__file__).with_name("words.toml")
 _BOOSTS = {"stronger": 1.3, "weaker": 0.7}
 _EMOJI = 1.5
+_MOVES = {"up": 1, "down": -1}
 
 
 @dataclass(slots=True)
 class Word:
     """What one word may mean. `direction` +1 up, -1 down; `noun` +1 when its rise is good, -1 when it is bad.
 
-    `phrases` are what it begins: the words that must follow, and the valence of the whole, longest first.
+    `phrases` are what it begins: the words that must follow, and what the whole then means, longest first.
     """
 
     valence: float = 0.0
@@ -30,7 +31,7 @@ class Word:
     noun: int = 0
     negator: bool = False
     boost: float = 0.0
-    phrases: tuple[tuple[tuple[str, ...], float], ...] = ()
+    phrases: tuple[tuple[tuple[str, ...], Word], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def _take_finance(words: dict[str, Word], document: Mapping[str, Any]) -> None:
     for text, value in document["phrases"].items():
         first, *rest = text.split()
         word = words.setdefault(first, Word())
-        phrases = (*word.phrases, (tuple(rest), float(value)))
+        whole = Word(direction=_MOVES[value]) if isinstance(value, str) else Word(valence=float(value))
+        phrases = (*word.phrases, (tuple(rest), whole))
         word.phrases = tuple(sorted(phrases, key=lambda phrase: (-len(phrase[0]), phrase[0])))
 
 

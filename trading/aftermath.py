@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from domain.decisions import Decision, DecisionStatus, Outcome
-from domain.orders import Leg
+from domain.orders import Action, Intent, Leg
 from domain.records import CashEvent
 from journal.batch import Batch
 from learning.online import OnlineFilter
 from learning.samples import sample_of
 from learning.strategy_record import StrategyRecord
-from risk.breakers import CashMoved, OrderRejected, TradeClosed
+from risk.breakers import CashMoved, OrderRejected, OrderSent, TradeClosed
 from trading.bars import Bars
 from trading.books import Books, Changes
 from trading.observer import Observer
@@ -72,6 +72,18 @@ class Aftermath:
                     at=outcome.closed_at, instrument=outcome.instrument, profit=outcome.profit, r_net=outcome.r_net
                 )
                 self._risk.step(closed, changes.batch)
+
+    def on_intent(self, intent: Intent, batch: Batch) -> None:
+        """Count every message against the budgets; only a new entry counts as an execution."""
+        entry = intent.leg is Leg.ENTRY and intent.action is Action.PLACE
+        sent = OrderSent(
+            at=intent.created_at,
+            instrument=intent.instrument,
+            side=intent.side,
+            entry=entry,
+            decision_id=intent.cause_id if entry else "",
+        )
+        self._risk.step(sent, batch)
 
     def shadow_ended(self, decision: Decision, outcome: Outcome, batch: Batch) -> None:
         """Write a shadow's outcome; it labels the decision unless a real trade does or still may."""

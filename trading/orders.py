@@ -34,6 +34,8 @@ class Listener(Protocol):
 
     def on_changes(self, changes: Changes) -> None: ...
 
+    def on_intent(self, intent: Intent, batch: Batch) -> None: ...
+
 
 class OrderDesk:
     """Sends what was meant and takes in what happened."""
@@ -52,8 +54,7 @@ class OrderDesk:
 
     async def submit(self, intents: Sequence[Intent], batch: Batch) -> None:
         """Make intents durable together with everything else in `batch`, send them, take in the answers."""
-        for intent in intents:
-            self._books.intend(intent, batch)
+        self._intend(intents, batch)
         stamp(batch, self._clock)
         await self._writer.commit(batch)
         await self._send_new()
@@ -107,6 +108,12 @@ class OrderDesk:
             return
         self._books.set_state(order, OrderState.ABSENT, now, changes, reason="the venue has no order of this id")
 
+    def _intend(self, intents: Sequence[Intent], batch: Batch) -> None:
+        for intent in intents:
+            self._books.intend(intent, batch)
+            if self.listener is not None:
+                self.listener.on_intent(intent, batch)
+
     async def _settle(self, changes: Changes) -> None:
         """Let everybody react to changes, make all of it durable, then send what it led to."""
         for order in changes.moved:
@@ -116,8 +123,7 @@ class OrderDesk:
         if self.listener is not None:
             self.listener.on_changes(changes)
         intents = self._protection.after(changes, self._books, self._clock.now())
-        for intent in intents:
-            self._books.intend(intent, changes.batch)
+        self._intend(intents, changes.batch)
         if len(changes.batch):
             stamp(changes.batch, self._clock)
             if intents:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,9 +21,10 @@ from domain.records import Scan
 from learning.blend import Mode, accepts, blend
 from learning.online import OnlineFilter
 from learning.samples import break_even
-from market.feed import Moment
+from market.feed import BarRef, Moment
 from risk.gate import Denial, Gate
 from risk.limits import Limits
+from risk.portfolio import room
 from risk.sizing import Sizing, SizingInputs, size
 from risk.snapshot import Exposure, Proposal, Snapshot
 from risk.state import RiskState
@@ -98,8 +99,10 @@ class Scanner:
         limits: Limits,
         signals: SignalSettings,
         settings: ScanSettings,
+        can_short: bool,
     ) -> None:
         self._account = account
+        self._can_short = can_short
         self._view = view
         self._news = news
         self._costs = costs
@@ -111,7 +114,13 @@ class Scanner:
         self._strategy_hash = strategy_hash(signals)
 
     def scan(
-        self, moment: Moment, account: Account, books: Books, model: OnlineFilter, weights: Mapping[str, float]
+        self,
+        moment: Moment,
+        is_last: Callable[[BarRef], bool],
+        account: Account,
+        books: Books,
+        model: OnlineFilter,
+        weights: Mapping[str, float],
     ) -> Scanned:
         """Decide on every bar that closed at this moment, in the feed's fixed order."""
         reasons: Counter[str] = Counter()
@@ -121,8 +130,8 @@ class Scanner:
             if ref.symbol not in self._view.tradable:
                 continue
             bars = self._view.bars(ref.symbol)
-            if not bars.speaks[ref.index]:
-                reasons["silent"] += 1
+            if not bars.speaks[ref.index] or is_last(ref):
+                reasons["last_bar" if is_last(ref) else "silent"] += 1
                 continue
             signal = combine(bars.table, ref.index, weights, self._signals)
             if isinstance(signal, str):
@@ -188,11 +197,6 @@ class Scanner:
             fx_rate = self._view.fx(signal.instrument, now)
         except NoRate as error:
             return _denied("no_rate", {"why": str(error)})
-        sizing = size(self._sizing_inputs(signal, row, index, account, exposures, ml, sentiment, effect, fx_rate))
-        if sizing.quantity <= 0:
-            return _denied(sizing.reason or "nothing_to_trade", sizing.factors)
-        decision_id = self._decision_id(signal)
-        proposal = self._proposal(signal, index, now, exposures, sizing, fx_rate, decision_id)
         snapshot = Snapshot(
             now=now,
             currency=self._view.currency,
@@ -202,7 +206,12 @@ class Scanner:
             holds=account.holds,
             state=account.risk,
             limits=self._limits,
+            account_can_short=self._can_short,
         )
+        sizing = size(self._sizing_inputs(signal, row, index, snapshot, ml, sentiment, effect, fx_rate))
+        if sizing.quantity <= 0:
+            return _denied(sizing.reason or "nothing_to_trade", sizing.factors)
+        proposal = self._proposal(signal, index, now, exposures, sizing, fx_rate)
         verdict = self._gate.judge(proposal, snapshot, expires_at=now + LEAVE)
         if isinstance(verdict, Denial):
             return _denied(verdict.reason, {**sizing.factors, **verdict.numbers, "rule": verdict.rule})
@@ -220,8 +229,7 @@ class Scanner:
         signal: Signal,
         row: Mapping[str, float],
         index: int,
-        account: Account,
-        exposures: list[Exposure],
+        snapshot: Snapshot,
         ml: MlView,
         sentiment: SentimentView | None,
         effect: Effect | None,
@@ -232,9 +240,10 @@ class Scanner:
         half_spread = bars.half_spread[index]
         cost_r = 2 * (half_spread + (costs.fee_rate + costs.slippage) * signal.entry_price) / signal.risk_per_unit
         safe = effect is Effect.SAFE
+        instrument = self._view.instruments[signal.instrument]
         return SizingInputs(
-            equity=account.equity,
-            instrument=self._view.instruments[signal.instrument],
+            equity=snapshot.equity,
+            instrument=instrument,
             side=signal.side,
             entry_price=signal.entry_price,
             stop_price=signal.stop_price,
@@ -245,10 +254,11 @@ class Scanner:
             break_even=break_even(reward_risk=self._signals.reward_risk, cost_r=cost_r),
             social_score=sentiment.social_score if sentiment is not None else None,
             volatility_ratio=row.get("volatility_ratio"),
-            drawdown=account.risk.drawdown(account.equity),
+            drawdown=snapshot.state.drawdown(snapshot.equity),
             hold_scale=self._limits.safe_scale if safe else Decimal(1),
-            open_risk=sum((exposure.risk for exposure in exposures), ZERO),
+            open_risk=snapshot.open_risk,
             limits=self._limits,
+            room=room(snapshot, instrument, signal.side),
         )
 
     def _proposal(
@@ -259,18 +269,18 @@ class Scanner:
         exposures: list[Exposure],
         sizing: Sizing,
         fx_rate: Decimal,
-        decision_id: str,
     ) -> Proposal:
         symbol = signal.instrument
         bars = self._view.bars(symbol)
         closed_at = from_epoch(bars.opened[index] + bars.seconds)
         others = [each.instrument.symbol for each in exposures if each.instrument.symbol != symbol]
         return Proposal(
-            decision_id=decision_id,
+            decision_id=self._decision_id(signal),
             instrument=self._view.instruments[symbol],
             side=signal.side,
             entry_price=decimal_of(signal.entry_price),
             stop_price=decimal_of(signal.stop_price),
+            target_price=decimal_of(signal.target_price),
             mid=decimal_of(bars.close[index]),
             half_spread=decimal_of(bars.half_spread[index]),
             quote_age_s=(now - closed_at).total_seconds(),

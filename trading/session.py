@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from brokers.protocol import Broker
 from domain.clock import Clock
+from domain.decisions import ExitCause
 from domain.holds import Effect, Hold, HoldCause
 from domain.orders import Intent, Leg
 from domain.records import EquityPoint, Scan
 from journal.batch import Batch
 from journal.writer import Writer
 from market.feed import Feed, Moment
-from risk.breakers import EquityMarked, OrderSent
+from risk.breakers import EquityMarked
 from trading.aftermath import Aftermath
 from trading.books import Books
 from trading.data_watch import DataWatch
@@ -35,7 +37,7 @@ from trading.risk_keeper import RiskKeeper
 from trading.scan import Account, Scanned, Scanner
 from trading.shadows import ShadowBook
 from trading.valuation import value
-from trading.venue import SimulatedVenue
+from trading.venue import Open, SimulatedVenue
 from trading.view import MarketView
 
 OPENING = timedelta(milliseconds=1)
@@ -130,15 +132,26 @@ class Session:
 
     async def on_opens(self, moment: Moment) -> None:
         """The next bars open, a moment after the closes: entries fill here, stops and targets follow at once."""
-        if self.venue is None or not moment.opened:
+        if self.venue is None:
             return
-        opens = []
+        opens = self._last_prices(moment)
         for ref in moment.opened:
             if ref.symbol in self.view.tradable:
-                bars = self.view.bars(ref.symbol)
+                bars = self.view.bars_with(ref.symbol, ref.index)
                 opens.append((ref.symbol, bars.open[ref.index], bars.half_spread[ref.index]))
+        if not opens:
+            return
         self.venue.market_opens(moment.at + OPENING, opens, self.view.rates(moment.at))
         await self.desk.pump()
+
+    def _last_prices(self, moment: Moment) -> list[Open]:
+        """Instruments that trade no more are closed at their last price, as if one more auction were held at it."""
+        found: list[Open] = []
+        for ref in moment.closed:
+            if ref.symbol in self.view.tradable and self.feed.is_last(ref):
+                bars = self.view.bars(ref.symbol)
+                found.append((ref.symbol, bars.close[ref.index], bars.half_spread[ref.index]))
+        return found
 
     async def execute(self, intents: Sequence[Intent], batch: Batch) -> None:
         """Carry out what a command or a job meant, in one transaction with its record."""
@@ -196,12 +209,16 @@ class Session:
 
     def _end_shadows(self, moment: Moment, batch: Batch) -> None:
         for ref in moment.closed:
-            for decision, outcome in self.shadows.step(ref.symbol, ref.index):
+            ended = self.shadows.step(ref.symbol, ref.index)
+            if self.feed.is_last(ref):
+                ended.extend(self.shadows.finish(ref.symbol, ref.index))
+            for decision, outcome in ended:
                 self.aftermath.shadow_ended(decision, outcome, batch)
 
     def _mark(self, at: datetime, batch: Batch) -> EquityPoint:
         point = value(self.books, self.view, self.risk.state, at)
-        self.risk.step(EquityMarked(at=at, equity=point.equity), batch)
+        previous = None if self.last_point is None else self.last_point.equity
+        self.risk.step(EquityMarked(at=at, equity=point.equity, previous=previous), batch)
         self.last_point = point
         self.observer.marked(point)
         return point
@@ -211,8 +228,22 @@ class Session:
         holds = self.holds.in_force(moment.at)
         if any(hold.effect is Effect.HALT and hold.scope is None for hold in holds):
             return []
-        intents = self.exits.at_close(moment, self.books)
+        ended = [ref for ref in moment.closed if self.feed.is_last(ref)]
+        going_on = replace(moment, closed=tuple(ref for ref in moment.closed if ref not in ended)) if ended else moment
+        intents = self.exits.at_close(going_on, self.books)
+        for ref in ended:
+            intents.extend(self._leave(ref.symbol, moment.at))
         return [*intents, *self._entries_to_cancel(holds, moment.at)]
+
+    def _leave(self, symbol: str, now: datetime) -> list[Intent]:
+        """Close what is held in an instrument that trades no more."""
+        trade = self.books.trades.get(symbol)
+        if trade is None:
+            return []
+        entry = self.books.entry_of(symbol)
+        orders = [] if entry is None else [entry]
+        cancelled = self.protection.cancel(orders, self.books, now, "trades no more")
+        return [*self.protection.close(trade, self.books, now, ExitCause.END_OF_DATA), *cancelled]
 
     def _entries_to_cancel(self, holds: tuple[Hold, ...], now: datetime) -> list[Intent]:
         intents: list[Intent] = []
@@ -230,11 +261,7 @@ class Session:
             risk=self.risk.state,
             holds=self.holds.in_force(moment.at),
         )
-        scanned = self.scanner.scan(moment, account, self.books, self.aftermath.model, self.weights)
-        for intent in scanned.entries:
-            sent = OrderSent(at=moment.at, instrument=intent.instrument, side=intent.side, decision_id=intent.cause_id)
-            self.risk.step(sent, batch)
-        return scanned
+        return self.scanner.scan(moment, self.feed.is_last, account, self.books, self.aftermath.model, self.weights)
 
     def _missed(self, moment: Moment) -> Scanned:
         """A moment met long after its time (the machine slept, the daemon was down): nothing is decided on it."""

@@ -71,11 +71,18 @@ class MarketView:
     # -- bars -------------------------------------------------------------------------------------------------
 
     def bars(self, symbol: str) -> Bars:
-        """The instrument's bars, with columns computed anew only when bars were added."""
-        series = self._feed.series(symbol)
+        """The instrument's bars with their columns, as of the last moment observed."""
         known = self._bars.get(symbol)
-        if known is not None and len(known.opened) == len(series):
-            return known
+        return self._build(symbol) if known is None else known
+
+    def bars_with(self, symbol: str, index: int) -> Bars:
+        """The instrument's bars up to `index` at least: a live feed grows."""
+        bars = self.bars(symbol)
+        return self._build(symbol) if index >= len(bars.opened) else bars
+
+    def _build(self, symbol: str) -> Bars:
+        """Columns over all bars at hand; anew only when bars were added."""
+        series = self._feed.series(symbol)
         table = SignalTable.compute(series, self._higher(symbol), self._settings)
         calendar = self.instruments[symbol].calendar
         built = Bars(series, table, lambda opens: self._weekend_ahead(calendar, opens))
@@ -88,8 +95,9 @@ class MarketView:
     def observe(self, moment: Moment) -> None:
         """Take note of the bars that closed."""
         for ref in moment.closed:
+            bars = self.bars_with(ref.symbol, ref.index)
             self.closed[ref.symbol] = ref.index
-            self._rate_book.update(ref.symbol, self.bars(ref.symbol).close[ref.index], moment.at)
+            self._rate_book.update(ref.symbol, bars.close[ref.index], moment.at)
 
     def observe_until(self, at: datetime) -> None:
         """Take note of every bar that had closed at `at`; after a restart."""

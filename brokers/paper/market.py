@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -111,8 +112,9 @@ def _match_range(book: Book, settings: PaperSettings, told: RangeTold, at: datet
     instrument, prices = book.instruments[symbol], BarPrices(open_, high, low, half_spread)
     matches: list[tuple[PaperOrder, Match]] = []
     for order in book.resting.get(symbol, {}).values():
-        # What was partly filled at this bar's open has had its share of the bar.
-        if order.live_from > opened or order.last_bar == opened:
+        # What was partly filled at this bar's open has had its share of the bar. An open may be told a fraction of
+        # a second into its bar, and what is sent in answer to it belongs to the bar.
+        if math.floor(order.live_from) > opened or order.last_bar == opened:
             continue
         match = match_in_range(order, instrument.tick, prices)
         if match is not None:

@@ -60,7 +60,7 @@ def _command(
     json_: bool,
 ) -> None:
     from daemon.cli.client import command, user_name  # noqa: PLC0415
-    from daemon.cli.output import plain, print_facts, print_json  # noqa: PLC0415
+    from daemon.cli.output import in_words, print_facts, print_json  # noqa: PLC0415
     from daemon.cli.target import Target, running_daemon  # noqa: PLC0415
 
     if not why.strip():
@@ -70,5 +70,5 @@ def _command(
     if json_:
         print_json(answer)
     else:
-        facts = [(name, str(plain(value))) for name, value in answer.items()]
+        facts = [(name, in_words(value)) for name, value in answer.items()]
         print_facts([(verb, f"taken by the daemon of {paths.folder.name} (process {address.pid})"), *facts])

@@ -18,7 +18,7 @@ from daemon.logs import scrub
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDTH_WITHOUT_TERMINAL = 160
+WIDTH_WITHOUT_TERMINAL = 240
 NOTHING = "-"
 
 
@@ -51,6 +51,16 @@ def plain(value: object) -> Any:
         items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [plain(item) for item in items]
     return str(value) if isinstance(value, PurePath) else value
+
+
+def in_words(value: object) -> str:
+    """An answer for people: names and values in a row, without what is missing."""
+    value = plain(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {in_words(item)}" for name, item in value.items() if item is not None)
+    if isinstance(value, list):
+        return "; ".join(in_words(item) for item in value) or "none"
+    return str(value)
 
 
 def print_json(document: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -183,16 +183,22 @@ def _status_lines(standing: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "equity", f"{worth}, exposure {amount(point.exposure)}"
     yield "positions", ", ".join(standing["positions"]) or NOTHING
     yield "open orders", str(standing["open_orders"])
-    in_force = (
-        f"{hold.cause.value}: {hold.effect.label} ({hold.scope or 'all'}, {_ending(hold)})"
-        for hold in standing["holds"]
-    )
-    yield "holds", "; ".join(in_force) or "none"
+    yield "holds", "; ".join(_grouped(standing["holds"])) or "none"
     if scan is not None:
         yield "last scan", f"{moment(scan.at)}, {scan.bars} bars of {scan.timeframe.value}, {scan.decisions} decisions"
     yield "journaled", ", ".join(f"{count} {name}" for name, count in standing["counts"].items() if count) or NOTHING
     yield "decided", _counted(standing["reasons"])
     yield "not proposed", _counted(standing["bars_without_proposal"])
+
+
+def _grouped(holds: Sequence[Hold]) -> Iterator[str]:
+    """Holds in words, those that differ only in their instrument together."""
+    scopes: dict[tuple[str, str, str], list[str]] = {}
+    for hold in holds:
+        scopes.setdefault((hold.cause.value, hold.effect.label, _ending(hold)), []).append(hold.scope or "all")
+    for (cause, effect, ending), names in scopes.items():
+        where = names[0] if len(names) == 1 else f"{len(names)} instruments"
+        yield f"{cause}: {effect} ({where}, {ending})"
 
 
 def _counted(counts: Mapping[str, int]) -> str:

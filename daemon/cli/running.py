@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ def demo(
     from daemon.options import DemoOptions  # noqa: PLC0415
 
     config = load(environ=os.environ, flags=set_ or []).config
-    _configure_logs(config, quietly=True)
+    _prepare(config, quietly=True)
     options = DemoOptions(
         config=config,
         instruments=instruments,
@@ -182,20 +183,19 @@ def check(
 
 
 def _run_live(config: Config, state: Path | None) -> int:
-    from daemon.service import run_live  # noqa: PLC0415
-
     if config.operator.simulated:
         raise ConfigurationRefused("operator.simulated is true; a live run never has a simulated operator")
-    if state is not None:
-        os.environ["STATE_DIRECTORY"] = str(state.absolute())
-    _configure_logs(config)
-    return run_live(config)
+    from daemon.service import run_live  # noqa: PLC0415
+
+    _prepare(config)
+    given = {} if state is None else {"STATE_DIRECTORY": str(state.absolute())}
+    return run_live(config, {**os.environ, **given})
 
 
 def _run_replay(options: ReplayOptions, json_: bool) -> None:
     from daemon.replay import run_replay  # noqa: PLC0415
 
-    _configure_logs(options.config, quietly=True)
+    _prepare(options.config, quietly=True)
     _present(run_replay(options, dict(os.environ)), json_)
 
 
@@ -208,10 +208,14 @@ def _present(summary: Summary, json_: bool) -> None:
         summary.render(console())
 
 
-def _configure_logs(config: Config, *, quietly: bool = False) -> None:
-    """Logs as configured; `quietly` keeps what a replay logs by the thousand below a progress bar out of the way."""
+def _prepare(config: Config, *, quietly: bool = False) -> None:
+    """What a long run needs of the process: the collector, which `main` switched off, and logs as configured.
+
+    `quietly` keeps what a replay logs by the thousand out of the progress bar's way.
+    """
     from daemon.logs import configure_logs  # noqa: PLC0415
 
+    gc.enable()
     level = "warning" if quietly and config.logs.level == "info" else config.logs.level
     configure_logs(level=level, format_=config.logs.format)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,11 +51,8 @@ def journal_path(target: Target) -> Path:
 def opened(target: Target) -> Iterator[tuple[Path, Journal]]:
     """The journal meant, open for reading one state of it, whoever writes meanwhile."""
     path = journal_path(target)
-    # The collector finds nothing to free among freshly imported modules, and looking costs a tenth of the wait.
-    gc.disable()
     from journal import Journal as OpenJournal  # noqa: PLC0415 - verbs that read no journal do not pay for it
 
-    gc.enable()
     with OpenJournal.open(path, read_only=True) as journal, journal.read.snapshot():
         yield path, journal
 

@@ -152,8 +152,8 @@ class _Reading:
         self._fault(entry, f"{hint}the sections are {', '.join(names)}" if schema is None else hint)
 
     def _unknown_key(self, entry: Entry, schema: SectionSchema) -> None:
-        hint = suggestion(entry.key[1], schema.keys)
-        self._fault(entry, f"no such key; {hint}[{schema.name}] has {', '.join(schema.keys)}")
+        hint = suggestion(entry.key[1], schema.keys) or f"[{schema.name}] has {', '.join(schema.keys)}"
+        self._fault(entry, f"no such key; {hint.strip()}")
 
     def _fault(self, entry: Entry, allowed: str) -> None:
         self.faults.append(

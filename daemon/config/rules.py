@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 from daemon.config.fields import Section
 from daemon.config.sections import AccountSection, ApiSection, BrokerSection, FeedSection, MetricsSection
 from daemon.config.trading import RiskSection
-from domain.errors import RatchetError
+from domain.errors import ConfigurationRefused
+from venues.hosts import demand_demo
 
 Sections = Mapping[str, Section]
 Breach = tuple[str, object, str]
@@ -44,13 +43,13 @@ def _base_url_is_a_demo_host(sections: Sections) -> Iterator[Breach]:
     broker = cast("BrokerSection", sections["broker"])
     if broker.base_url is None:
         return
-    if importlib.util.find_spec("venues.hosts") is None:
-        yield "broker.base_url", broker.base_url, "none: the paper broker is embedded and has no address"
-        return
     try:
-        importlib.import_module("venues.hosts").demand_demo(broker.base_url)
-    except RatchetError as refusal:
-        yield "broker.base_url", broker.base_url, f"a venue's demo address ({refusal})"
+        demand_demo(broker.base_url, {})
+    except ConfigurationRefused as refusal:
+        yield "broker.base_url", broker.base_url, f"none, or a venue's demo address ({refusal})"
+        return
+    if broker.kind == "paper":
+        yield "broker.base_url", broker.base_url, "none: the paper broker is embedded and has no address"
 
 
 def _lower_ends_lie_below_upper_ends(sections: Sections) -> Iterator[Breach]:

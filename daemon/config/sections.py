@@ -35,7 +35,8 @@ class BrokerSection(Section):
     kind: Literal["paper"] = "paper"
     base_url: Annotated[str, Field(min_length=1, max_length=300)] | None = None
     slippage_bps: Annotated[float, Field(ge=0, le=200)] = 1.0
-    latency_s: Annotated[float, Field(ge=0, le=60)] = 0.25
+    latency_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Above 0 a market order misses the open it was sent at and fills at the next bar's: bars know no seconds."""
     max_participation: Annotated[float, Field(gt=0, le=1)] = 0.1
     """The largest share of a bar's volume that one order may fill."""
     reject_rate: Annotated[float, Field(ge=0, le=0.5)] = 0.0

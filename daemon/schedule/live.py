@@ -88,6 +88,8 @@ class LiveSchedule:
         from apscheduler.jobstores.memory import MemoryJobStore  # noqa: PLC0415
         from apscheduler.schedulers.asyncio import AsyncIOScheduler  # noqa: PLC0415
 
+        # The library writes two lines for every run; ours are reported by `finished`.
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
         scheduler = AsyncIOScheduler(
             timezone=UTC, jobstores={"default": MemoryJobStore()}, executors={"default": AsyncIOExecutor()}
         )

@@ -72,6 +72,19 @@ async def test_with_grace_an_order_sent_shortly_after_a_moment_counts_as_sent_at
     assert await bench.fills() == [("entry", Decimal(1), Decimal(101))]
 
 
+async def test_an_open_told_a_moment_into_its_bar_belongs_to_the_bar():
+    bench = Bench(settings=PaperSettings(slippage_bps=0, grace_s=5))
+    bench.flat(100)
+    await bench.send("entry")
+    bench.clock.move_to(bench.now + timedelta(milliseconds=1))
+    bench.opens(101)
+    assert await bench.fills() == [("entry", Decimal(1), Decimal(101))]
+    bench.clock.move_to(bench.now + timedelta(seconds=2))
+    await bench.protect("95", "110")
+    bench.closes(101, 101, 94, 96)
+    assert (await bench.fills())[1:] == [("stop", Decimal(1), Decimal(95))]
+
+
 async def test_latency_moves_a_market_order_to_the_next_open():
     bench = Bench(settings=PaperSettings(slippage_bps=0, latency_s=0.2))
     bench.flat(100)

@@ -6,7 +6,7 @@ import sqlite3
 from decimal import Decimal
 
 import pytest
-from paper_bench import QUIET, START, Bench, instrument
+from paper_bench import HOUR, QUIET, START, Bench, instrument
 
 from brokers.paper import book as book_module
 from brokers.paper.broker import PaperBroker
@@ -198,3 +198,27 @@ async def test_durable_means_that_each_commit_waits_for_the_disk(path, durable, 
     assert connection.execute("PRAGMA synchronous").fetchone()[0] == level
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     await broker.close()
+
+
+async def test_the_volume_known_when_an_order_was_sent_is_known_again_after_reopening(path):
+    bench = Bench(path=path)
+    bench.flat(100, volume=2.0)
+    await bench.send("entry", quantity="5")
+    await bench.broker.close()
+    bench.broker = bench.open()
+    bench.opens(100)
+    assert await bench.fills() == [("entry", Decimal(2), Decimal(100))]
+
+
+async def test_a_last_bar_that_was_not_committed_counts_when_it_is_told_again(path):
+    bench = Bench(path=path)
+    bench.flat(100, volume=2.0)
+    await bench.send("entry", quantity="5", kind=OrderKind.LIMIT, limit="90")
+    bench.flat(100, volume=3.0)
+    await bench.broker.close()
+    bench.broker = bench.open()
+    bar = ("BTCUSD", bench.opened - HOUR, 100.0, 100.0, 100.0, 100.0, 3.0, 0.0)
+    bench.broker.market_ranges(bench.now, [bar], bench.rates)
+    bench.broker.market_ranges(bench.now, [bar], bench.rates)
+    bench.opens(90)
+    assert await bench.fills() == [("entry", Decimal(3), Decimal(90))]

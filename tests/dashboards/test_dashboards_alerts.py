@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-
-from exported import DASHBOARDS, exported_series, program, unknown_names
+from exported_metrics import DASHBOARDS, exported_series, program, unknown_names
 
 FOLDER = DASHBOARDS / "prometheus"
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
-from exported import DASHBOARDS, exported_series, program, unknown_names, without_variables
+from exported_metrics import DASHBOARDS, exported_series, program, unknown_names, without_variables
 
 GRAFANA = DASHBOARDS / "grafana"
 COLUMNS = 24

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from exported_metrics import DASHBOARDS, a_daemons_metrics, exported_series, program, without_variables
 
 from daemon.metrics import Metrics, serve
 from domain.decisions import DecisionStatus
 from domain.orders import OrderState
-from exported import DASHBOARDS, a_daemons_metrics, exported_series, program, without_variables
 
 WITHIN_S = 60.0
 
@@ -149,6 +149,7 @@ def test_every_query_of_the_board_is_answered(prometheus: Prometheus) -> None:
     assert [query for query in always if not answers[query]] == []
 
 
+@pytest.mark.slow
 def test_an_unprotected_position_fires_its_alert_and_only_its_alert(prometheus: Prometheus, daemon: Metrics) -> None:
     def firing() -> set[str]:
         alerts = prometheus.get("/api/v1/alerts")["alerts"]

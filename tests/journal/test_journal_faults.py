@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 from journal_child import TRADES
-from journal_story import decision_at, story
+from journal_story import START, decision_at, story
 
 from domain.errors import InvalidInput, JournalError, JournalLocked
+from domain.instruments import Timeframe
+from domain.records import Scan
 from journal import Batch, Durability, Journal, verify
 from journal.crashpoints import VARIABLE, _armed, _resolved
 
@@ -238,6 +240,15 @@ def test_an_order_without_its_intent_is_refused(told: Journal) -> None:
         batch.add(order)
         with pytest.raises(JournalError, match="FOREIGN KEY"):
             other.commit(batch)
+
+
+def test_a_number_that_no_database_holds_stops_the_journal_and_leaves_nothing(journal: Journal) -> None:
+    batch = Batch()
+    batch.add(decision_at(START))
+    batch.add(Scan(at=START, timeframe=Timeframe.H1, bars=10**30, decisions=0, reasons={}))
+    with pytest.raises(JournalError, match=r"commit 1 .* failed .*too large"):
+        journal.commit(batch)
+    assert set(journal.read.counts().values()) == {0}
 
 
 def test_a_closed_journal_takes_nothing_and_closes_once(database: Path) -> None:

@@ -29,7 +29,7 @@ def program(name: str) -> str | None:
     return str(debian[-1]) if debian else shutil.which(name)
 
 
-def as_server_user(folder: Path) -> dict[str, str | int]:
+def as_server_user(folder: Path) -> dict[str, int]:
     """The server refuses to run as root, so root runs it as the user that its package made."""
     if os.geteuid() != 0:
         return {}
@@ -57,14 +57,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     data = folder / "data"
-    shared = {"check": True, "stdout": subprocess.DEVNULL, "cwd": folder, **who}
-    subprocess.run([initdb, "-D", data, "-U", "ratchet", "-A", "trust", "-E", "UTF8", "--no-sync"], **shared)
+
+    def run(*command: str | Path) -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, **who)
+
+    run(initdb, "-D", data, "-U", "ratchet", "-A", "trust", "-E", "UTF8", "--no-sync")
     options = f"-h 127.0.0.1 -p {port} -k {folder}"
-    subprocess.run([control, "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **shared)
+    run(control, "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
     try:
         yield f"postgresql://ratchet@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([control, "-D", data, "-m", "immediate", "stop"], **shared)
+        run(control, "-D", data, "-m", "immediate", "stop")
 
 
 async def test_the_story_is_the_same_on_postgresql(server: str) -> None:

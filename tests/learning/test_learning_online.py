@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -428,3 +430,9 @@ def test_it_is_fast_enough_for_every_decision_and_every_label() -> None:
     assert best_us("predict") < 300
     assert best_us("learn") < 600
     assert best_us("checkpoint") < 1500
+
+
+def test_importing_the_filter_does_not_yet_import_river() -> None:
+    code = "import sys, learning.online, learning.blend, learning.samples; print('river' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -56,6 +56,18 @@ def test_the_unit_of_epoch_numbers_is_told_by_magnitude(factor):
     assert epoch_seconds(times).tolist() == [1_100_000_000, 1_700_000_000, 1_700_003_600]
 
 
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_whole_numbers_of_every_unit_are_read_from_a_file(unit, tmp_path):
+    times = [1_700_000_000 * unit, 1_700_003_600 * unit]
+    table = pa.table(
+        {"time": times, "open": [1, 1], "high": [2, 2], "low": [1, 1], "close": [1, 2], "volume": [2**60, 0]}
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "A-1h.parquet")
+    raw = read_candles(tmp_path / "A-1h.parquet")
+    assert raw.opened.tolist() == [1_700_000_000, 1_700_003_600]
+    assert raw.volume.tolist() == [2.0**60, 0.0]
+
+
 def test_one_wild_number_does_not_change_the_unit_of_the_others():
     times = np.array([1.7e12, 1.7e12 + 3.6e6, 9e17, np.nan])
     assert epoch_seconds(times)[:2].tolist() == [1_700_000_000, 1_700_003_600]
@@ -147,6 +159,8 @@ def test_the_real_quote_files_bring_their_spread(market_data):
         ("A-1h.csv", b"date,time,open,high,low,close\n2024-01-01,01:00,1,2,1,1\n", "put both into one column"),
         ("A-1h.csv", b"timestamp,open,high,low,close\nyesterday,1,2,1,1\n", "no time can be read"),
         ("A-1h.txt", b"hello", "is of no known format"),
+        ("A-1h.csv.gz", gzip.compress(b"timestamp,open,high,low,close\n" * 99)[:30], "cannot be read as .csv.gz"),
+        ("A-1h.json.gz", gzip.compress(b"[[1, 2, 3, 4, 5]]" * 99)[:30], "cannot be read as a list of candles"),
     ],
 )
 def test_a_file_that_is_no_candles_is_refused_in_one_sentence_naming_it(name, content, says, tmp_path):

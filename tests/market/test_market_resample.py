@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.bars import BarSeries
@@ -38,6 +38,7 @@ def fine_series(draw) -> BarSeries:
     )
 
 
+@settings(deadline=None)
 @given(fine_series())
 def test_a_coarse_bar_is_made_of_its_fine_bars(series):
     coarse = resample(series, Timeframe.H4)
@@ -55,6 +56,7 @@ def test_a_coarse_bar_is_made_of_its_fine_bars(series):
         assert coarse.half_spread[index] == pytest.approx(0.01)
 
 
+@settings(deadline=None)
 @given(fine_series(), st.integers(0, 60))
 def test_a_truncated_history_gives_the_beginning_of_the_whole(series, count):
     whole = resample(series, Timeframe.H4)
@@ -64,6 +66,7 @@ def test_a_truncated_history_gives_the_beginning_of_the_whole(series, count):
         assert np.array_equal(getattr(part, name), getattr(whole, name)[: len(part)], equal_nan=True)
 
 
+@settings(deadline=None)
 @given(fine_series())
 def test_nothing_is_known_before_its_end(series):
     coarse = resample(series, Timeframe.H4)
@@ -74,6 +77,7 @@ def test_nothing_is_known_before_its_end(series):
         assert int(np.count_nonzero(coarse.closed <= series.closed[index])) == visible[index]
 
 
+@settings(deadline=None)
 @given(fine_series())
 def test_two_steps_up_are_one(series):
     once, twice = resample(series, Timeframe.D1), resample(resample(series, Timeframe.H4), Timeframe.D1)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
+from domain.clock import from_epoch
 from domain.errors import InvalidInput
 from domain.instruments import Timeframe
 from market.columns import NO_TIME
@@ -142,7 +143,7 @@ def test_real_bars_lie_within_the_hours_of_their_market(market_data):
     for file, (calendar, timeframe) in files.items():
         opened = read_candles(market_data / file).opened
         assert (opened != NO_TIME).all()
-        days = [date.fromtimestamp(int(opened[index])) for index in (0, -1)]
+        days = [from_epoch(int(opened[index])).date() for index in (0, -1)]
         mask = Sessions(days[0], days[1]).open_mask(calendar, opened, timeframe)
         assert mask.mean() > 0.99, (file, mask.mean())
 

@@ -92,7 +92,7 @@ def test_the_template_is_the_single_unit_with_the_accounts_name_put_in() -> None
     assert changed == {"Description", "ExecStart", "LoadCredential", "StateDirectory"}
     assert template["ExecStart"] == [single["ExecStart"][0].replace("ratchet.toml", "%i.toml")]
     assert template["StateDirectory"] == ["ratchet/%i"]
-    assert template["LoadCredential"] == ["api_token:/etc/ratchet/credentials/%i/api_token"]
+    assert template["LoadCredential"] == ["api_token:ratchet.%i.api_token"]
 
 
 @pytest.mark.parametrize("name", DAEMONS)

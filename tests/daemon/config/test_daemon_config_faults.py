@@ -120,6 +120,20 @@ def test_rules_between_values_are_told_beside_faults_of_other_sections(tmp_path:
     assert told["sentiment.enabled"].endswith("allowed: true or false")
 
 
+@pytest.mark.parametrize(
+    ("address", "needle"),
+    [
+        ("https://api.binance.com/api", "Binance's live host"),
+        ("https://api-fxtrade.oanda.com", "OANDA's live host"),
+        ("https://unheard-of.example", "on no list of demo hosts"),
+        ("https://testnet.binance.vision", "the paper broker is embedded and has no address"),
+    ],
+)
+def test_an_address_of_a_venue_is_refused_a_live_one_by_name(tmp_path: Path, address: str, needle: str) -> None:
+    told = faults_of(tmp_path, f'[broker]\nbase_url = "{address}"\n')
+    assert needle in told["broker.base_url"]
+
+
 def test_lower_ends_above_upper_ends_are_told(tmp_path: Path) -> None:
     told = faults_of(tmp_path, "[risk]\nrisk_per_trade_min = 0.008\nrisk_per_trade_max = 0.004\n")
     assert told["risk.risk_per_trade_min"].endswith("allowed: at most risk.risk_per_trade_max, which is 0.004")

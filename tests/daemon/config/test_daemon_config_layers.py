@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from daemon.config import Config, Loaded, as_json, as_toml, digest_of, load
+from daemon.config.fields import Section
 from daemon.config.schema import sections
-from daemon.config.trading import LearningSection, RiskSection, SignalsSection
+from daemon.config.trading import LEAST_RISK, MOST_RISK, LearningSection, RiskSection, SignalsSection
 from domain.instruments import AssetClass, Timeframe
 from learning.online import OnlineSettings
 from risk.limits import ALLOWED, Limits
@@ -164,8 +165,12 @@ def defaults_of(record: type[Any]) -> dict[str, Any]:
     return {field.name: field.default for field in fields(record) if field.init and field.default is not MISSING}
 
 
+OWN = {"weights", "flat_weekends"}
+"""What the signal section has beside the signals' own settings."""
+
+
 def test_the_signal_section_mirrors_the_signal_settings() -> None:
-    section = SignalsSection().model_dump(exclude={"weights"})
+    section = SignalsSection().model_dump(exclude=OWN)
     assert section == defaults_of(SignalSettings)
     SignalSettings(**section)
 
@@ -183,17 +188,27 @@ def test_the_learning_section_mirrors_the_online_settings() -> None:
     assert {name: section[name] for name in shared} == {name: settings[name] for name in shared}
 
 
+def bounds(section: type[Section]) -> list[tuple[str, Any]]:
+    """Every field's own lowest and highest value, where it has one that may be taken."""
+    found: list[tuple[str, Any]] = []
+    for name, info in section.model_fields.items():
+        inner = [part for argument in get_args(info.annotation) for part in getattr(argument, "__metadata__", ())]
+        marks = [*info.metadata, *(mark for part in inner for mark in getattr(part, "metadata", ()))]
+        found += [(name, getattr(mark, end)) for mark in marks for end in ("ge", "le") if hasattr(mark, end)]
+    return found
+
+
+def test_every_bound_of_the_signal_section_is_one_that_the_signals_take() -> None:
+    pairs = [(name, bound) for name, bound in bounds(SignalsSection) if name not in OWN]
+    assert {name for name, _ in pairs} >= {"agreement", "atr_stop", "time_exit_bars", "garch_refit_bars"}
+    for name, bound in pairs:
+        assert getattr(SignalSettings(**{name: bound}), name) == bound
+
+
 def test_every_bound_of_the_risk_section_is_one_that_the_limits_take() -> None:
-    for name, allowed in ALLOWED.items():
-        info = RiskSection.model_fields[name]
-        highest = max(Decimal(str(mark.le)) for mark in _marks(info) if hasattr(mark, "le"))
-        assert highest <= allowed.high, name
-        lows = [
-            Decimal(str(getattr(mark, kind))) for mark in _marks(info) for kind in ("ge", "gt") if hasattr(mark, kind)
-        ]
-        assert min(lows) >= allowed.low, name
-
-
-def _marks(info: Any) -> list[Any]:
-    inner = [mark for part in getattr(info.annotation, "__args__", ()) for mark in getattr(part, "__metadata__", ())]
-    return [*info.metadata, *(mark for field in inner for mark in getattr(field, "metadata", [field]))]
+    pairs = bounds(RiskSection)
+    assert {name for name, _ in pairs} == set(ALLOWED)
+    for name, bound in pairs:
+        value = bound if isinstance(getattr(Limits(), name), int) else Decimal(bound)
+        others = {"risk_per_trade_min": LEAST_RISK, "risk_per_trade_max": MOST_RISK, name: value}
+        assert getattr(Limits(**others), name) == value
