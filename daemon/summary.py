@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from backtest.statistics import Statistics, periods_per_year_of, summarise
-
 from daemon.wiring import Trading
 from domain.decisions import DecisionStatus, MlClass, Outcome, OutcomeKind
 from domain.records import CashKind

@@ -189,6 +189,8 @@ class MlView:
     """The filter's opinion. `UNKNOWN` has no probability and no confidence; `why` says what is missing.
 
     `confidence` is 2|p - 0.5|; `model` names the model version; `seen` counts the labels it learned from.
+    `forecast` and `base_rate` are kept only to be scored when the label comes, also while the verdict is unknown:
+    what the model would have said, and the share of winners it had seen. Nothing is decided by them.
     """
 
     verdict: MlClass
@@ -198,8 +200,13 @@ class MlView:
     model: str
     seen: int
     why: str = ""
+    forecast: float | None = None
+    base_rate: float | None = None
 
     def __post_init__(self) -> None:
+        for value in (self.forecast, self.base_rate):
+            if value is not None and not 0 < value < 1:
+                raise InvalidRecord(f"a forecast or base rate of {value}")
         known = self.verdict is not MlClass.UNKNOWN
         if known != (self.probability is not None) or known != (self.confidence is not None):
             raise InvalidRecord(f"a {self.verdict} verdict with probability {self.probability}")

@@ -59,6 +59,7 @@ class Instrument:
     `tick` and `lot` are the price and quantity steps; `pip` the conventional price unit in which spreads are
     named; `spread_bps` the modelled full bid-ask spread where data has none, in basis points of the price;
     `max_spread_pips` the widest spread at which an entry is allowed. `min_notional` is in quote currency.
+    `swap_*_per_day` is what holding over a night pays, as a fraction of notional: negative is a cost.
     """
 
     symbol: str

@@ -16,7 +16,8 @@ class Position:
     """One position from its first fill on. `quantity` is signed base units, prices in quote currency.
 
     `realized` is profit in account currency before fees, `fees` what the fills cost, both since it opened.
-    `entered` is the base quantity ever entered. `position_id` is the id of the decision that opened it.
+    `entry_price` is the average price of what is held (of what was held last, once it is closed); `entered` the
+    base quantity ever entered. `position_id` is the id of the decision that opened it.
     """
 
     position_id: str
@@ -44,7 +45,8 @@ class Position:
         fees = self.fees + fill.fee
         if fill.side is self.side:
             entered = self.entered + fill.quantity
-            price = (self.entry_price * self.entered + fill.price * fill.quantity) / entered
+            held = abs(self.quantity)
+            price = (self.entry_price * held + fill.price * fill.quantity) / (held + fill.quantity)
             return replace(
                 self,
                 quantity=self.quantity + fill.side.sign * fill.quantity,

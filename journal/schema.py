@@ -87,7 +87,7 @@ decisions = _fact(
     *_whole_or_null("sentiment_count"),
     *_real_or_null("sentiment_score", "sentiment_confidence", "sentiment_age_s", "social_score", "event_score"),
     *_text("ml_verdict"),
-    *_real_or_null("ml_probability", "ml_confidence"),
+    *_real_or_null("ml_probability", "ml_confidence", "ml_forecast", "ml_base_rate"),
     *_real("ml_threshold"),
     *_text("ml_model"),
     *_whole("ml_seen"),

@@ -137,15 +137,15 @@ class OnlineFilter:
         """The opinion on one signal; `UNKNOWN`, with the reason, where there is none. Changes nothing."""
         if features.schema != self._schema:
             return self._silent("feature schema changed")
-        why = self._why_silent()
-        if why:
-            return self._silent(why)
         usable = self._usable(features)
         if not usable:
             return self._silent("no usable feature")
         probability = self._probability(usable)
         if probability is None:
             return self._silent("the model's probability is not a number")
+        why = self._why_silent()
+        if why:
+            return self._silent(why, forecast=probability)
         threshold = self._settings.acting_threshold
         return MlView(
             verdict=MlClass.PROFITABLE if probability >= threshold else MlClass.UNPROFITABLE,
@@ -154,10 +154,17 @@ class OnlineFilter:
             threshold=threshold,
             model=self.model,
             seen=self._labels,
+            forecast=probability,
+            base_rate=self._base_rate(),
         )
 
-    def learn(self, sample: Sample) -> bool:
+    def learn(self, sample: Sample, said: MlView | None = None) -> bool:
         """Score the label against what was said before it, then learn it; False (counted) when refused.
+
+        `said` is the opinion given when the decision was taken, and it is what is scored: between decision and label
+        the model may have learned the labels of decisions taken beside this one, which tell of the same stretch of
+        market, so its opinion at the moment of the label would be scored on what it all but knows. Without `said`
+        (a stream whose labels come at once) the present opinion is scored.
 
         Samples are learned in the order of the calls. Of another schema, or without one usable feature, they are
         refused and leave the model as it was.
@@ -169,7 +176,7 @@ class OnlineFilter:
         if not usable:
             self._refused_empty += 1
             return False
-        self._score(self._probability(usable), sample.label)
+        self._score(self.predict(sample.features) if said is None else said, sample.label)
         self._labels += 1
         self._winners += sample.label
         self._weight_total += sample.weight
@@ -272,7 +279,7 @@ class OnlineFilter:
                 return f"{count} of {settings.minimum_per_class} {name}"
         return ""
 
-    def _silent(self, why: str) -> MlView:
+    def _silent(self, why: str, *, forecast: float | None = None) -> MlView:
         return MlView(
             verdict=MlClass.UNKNOWN,
             probability=None,
@@ -281,6 +288,8 @@ class OnlineFilter:
             model=self.model,
             seen=self._labels,
             why=why,
+            forecast=forecast,
+            base_rate=None if forecast is None else self._base_rate(),
         )
 
     def _base_rate(self) -> float:
@@ -327,13 +336,12 @@ class OnlineFilter:
         edge = self._settings.clip_probability
         return significant(min(max(raw, edge), 1.0 - edge))
 
-    def _score(self, probability: float | None, label: int) -> None:
-        if probability is None:
+    def _score(self, said: MlView, label: int) -> None:
+        if said.forecast is None or said.base_rate is None:
             return
-        base_rate, threshold = self._base_rate(), self._settings.acting_threshold
-        self._overall.add(probability, label, base_rate=base_rate, threshold=threshold)
-        if not self._why_silent():
-            self._speaking.add(probability, label, base_rate=base_rate, threshold=threshold)
+        self._overall.add(said.forecast, label, base_rate=said.base_rate, threshold=said.threshold)
+        if said.verdict is not MlClass.UNKNOWN:
+            self._speaking.add(said.forecast, label, base_rate=said.base_rate, threshold=said.threshold)
 
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)

@@ -43,8 +43,8 @@ def _coin(base: str, called: str, price: float, volatility: float, digits: int, 
         max_spread_pips=_share_of(price, 200, tick),
         fee_rate=Decimal("0.001"),
         max_leverage=Decimal(2),
-        swap_long_per_day=Decimal("0.0003"),
-        swap_short_per_day=Decimal("0.0003"),
+        swap_long_per_day=Decimal("-0.0003"),
+        swap_short_per_day=Decimal("-0.0003"),
     )
     return SimulatedName(
         instrument=instrument,
@@ -73,8 +73,8 @@ def _currency(base: str, called: str, price: float, volatility: float) -> Simula
         max_spread_pips=Decimal(15),
         fee_rate=Decimal("0.00002"),
         max_leverage=Decimal(30),
-        swap_long_per_day=Decimal("0.00002"),
-        swap_short_per_day=Decimal("0.00002"),
+        swap_long_per_day=Decimal("-0.00002"),
+        swap_short_per_day=Decimal("-0.00002"),
     )
     return SimulatedName(
         instrument=instrument,
@@ -104,7 +104,7 @@ def _share(symbol: str, called: str, price: float, volatility: float, sector: st
         max_spread_pips=_share_of(price, 100, tick),
         fee_rate=Decimal("0.0005"),
         max_leverage=Decimal(5),
-        swap_short_per_day=Decimal("0.00002"),
+        swap_short_per_day=Decimal("-0.00002"),
         sector=sector,
         market_cap_class="large" if price > 100 else None,
     )

@@ -110,7 +110,7 @@ class Aftermath:
     def _learn(self, decision: Decision, outcome: Outcome, batch: Batch) -> None:
         sample = sample_of(decision, outcome)
         batch.add(sample)
-        updated = self.model.learn(sample)
+        updated = self.model.learn(sample, decision.ml)
         self.record.update(outcome)
         batch.put_state(MODEL_KEY, self.model.checkpoint())
         batch.put_state(RECORD_KEY, self.record.checkpoint())

@@ -120,7 +120,7 @@ class Session:
             scanned = self._missed(moment)
         else:
             intents = self._manage(moment)
-            scanned = self._scan(moment, point, batch)
+            scanned = self._scan(moment, point)
         self._record(moment, scanned, point, batch)
         intents.extend(scanned.entries)
         if intents:
@@ -254,7 +254,7 @@ class Session:
                 intents.extend(self.protection.cancel([order], self.books, now, "reduce only"))
         return intents
 
-    def _scan(self, moment: Moment, point: EquityPoint, batch: Batch) -> Scanned:
+    def _scan(self, moment: Moment, point: EquityPoint) -> Scanned:
         account = Account(
             equity=point.equity,
             balance=point.balance,

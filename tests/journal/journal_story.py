@@ -80,7 +80,14 @@ def decision_at(
         ),
         sentiment=SentimentView(score=-0.25, confidence=0.5, count=3, age_s=60.5, event_score=0.125),
         ml=MlView(
-            verdict=MlClass.PROFITABLE, probability=0.625, confidence=0.25, threshold=0.5, model="online-1", seen=40
+            forecast=0.41,
+            base_rate=0.39,
+            verdict=MlClass.PROFITABLE,
+            probability=0.625,
+            confidence=0.25,
+            threshold=0.5,
+            model="online-1",
+            seen=40,
         ),
         score=0.68,
         status=status,

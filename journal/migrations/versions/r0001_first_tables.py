@@ -141,6 +141,8 @@ def _create_decisions() -> None:
         sa.Column("ml_verdict", sa.Text(), nullable=False),
         sa.Column("ml_probability", sa.Double(), nullable=True),
         sa.Column("ml_confidence", sa.Double(), nullable=True),
+        sa.Column("ml_forecast", sa.Double(), nullable=True),
+        sa.Column("ml_base_rate", sa.Double(), nullable=True),
         sa.Column("ml_threshold", sa.Double(), nullable=False),
         sa.Column("ml_model", sa.Text(), nullable=False),
         sa.Column("ml_seen", sa.BigInteger(), nullable=False),
