@@ -17,7 +17,7 @@ from daemon.wiring import Sources
 from market.simulated import SimulatedFeed
 
 CURRENCY = "USD"
-DEFAULT_EDGE = 0.5
+DEFAULT_EDGE = 1.0
 START = datetime(2024, 1, 1, tzinfo=UTC)
 """When the simulated story begins; the date means nothing beyond hours, weekdays and seasons."""
 
@@ -64,6 +64,7 @@ def _comparison(summary: Summary) -> dict[str, Any]:
     return {
         "trades_closed": summary.counts["trades_closed"],
         "expectancy_r": summary.statistics.trades.expectancy_r,
+        "shadow_mean_r": summary.shadow_r,
         "equity_change": str(change.quantize(Decimal("0.01"))),
         "log_loss": summary.model.overall.log_loss,
         "base_rate_log_loss": summary.model.overall.base_rate_log_loss,

@@ -18,6 +18,7 @@ def render(summary: Summary, console: Console) -> None:
     _trades(summary, console)
     _learning(summary, console)
     _holds(summary, console)
+    _edge(summary, console)
     for note in summary.notes:
         console.print(f"[dim]note: {note}[/dim]")
     console.print(f"journal    {summary.journal}", soft_wrap=True)
@@ -96,6 +97,20 @@ def _holds(summary: Summary, console: Console) -> None:
     if summary.incidents:
         incidents = ", ".join(f"{kind} {count}" for kind, count in summary.incidents.items())
         console.print(f"[red]incidents  {incidents}[/red]")
+
+
+def _edge(summary: Summary, console: Console) -> None:
+    """The demo's own honesty: what the same market gives when nothing is planted in it."""
+    without = summary.extra.get("without_edge")
+    if without is None:
+        return
+    console.print(
+        f"edge       planted {summary.extra['edge']:g}; the same run with nothing planted: "
+        f"{without['trades_closed']} trades, expectancy {_signed(without['expectancy_r'])} R, "
+        f"shadows {_signed(without['shadow_mean_r'])} R, equity {without['equity_change']} {summary.currency}, "
+        f"log-loss {_plain(without['log_loss'])} against {_plain(without['base_rate_log_loss'])}, "
+        f"AUC {_plain(without['auc'])}"
+    )
 
 
 def _day(text: str | None) -> str:

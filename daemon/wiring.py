@@ -42,7 +42,7 @@ from sentiment.blackout import Blackout, BlackoutSettings
 from sentiment.calendar import EventCalendar
 from sentiment.lexicon import LexiconScorer
 from signals.exits import ExitPolicy
-from signals.features import SCHEMA_HASH
+from signals.features import SCHEMA, SCHEMA_HASH, schema_hash
 from signals.settings import SignalSettings
 from trading.aftermath import MODEL_KEY, RECORD_KEY, Aftermath
 from trading.books import Books
@@ -191,7 +191,7 @@ def wire(
     costs = _costs(view, config)
     wording = Wording(account=account, limits=limits)
     protection = Protection(wording, dict(view.instruments))
-    model = _model(journal, config)
+    model = _model(journal, config, sources)
     record = _record(journal)
     desk = OrderDesk(broker=broker, books=books, writer=writer, clock=clock, protection=protection, observer=observer)
     aftermath = Aftermath(books=books, bars=view.bars, model=model, record=record, risk=risk, observer=observer)
@@ -352,12 +352,14 @@ def _news(config: Config, view: MarketView, sources: Sources) -> News:
     )
 
 
-def _model(journal: Journal, config: Config) -> OnlineFilter:
+def _model(journal: Journal, config: Config, sources: Sources) -> OnlineFilter:
     settings = online_settings_of(config)
+    names = () if sources.external is None else sources.external.names
+    schema = schema_hash(SCHEMA, names) if names else SCHEMA_HASH
     stored = journal.read.state(MODEL_KEY)
     if stored is None:
-        return OnlineFilter(settings, schema=SCHEMA_HASH)
-    return OnlineFilter.restore(stored, settings, schema=SCHEMA_HASH)
+        return OnlineFilter(settings, schema=schema)
+    return OnlineFilter.restore(stored, settings, schema=schema)
 
 
 def _record(journal: Journal) -> StrategyRecord:

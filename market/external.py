@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,6 @@ from market.columns import NO_TIME, floats_of, iso_seconds, seconds_of
 from market.currencies import plain_symbol
 from market.files import read_table
 
-PREFIX = "ext_"
 EVERYWHERE = "*"
 """Stands for every instrument in the file's column `instrument`."""
 EARNINGS = "earnings_at"
@@ -40,18 +39,20 @@ class Fact:
 class ExternalFeatures:
     """As-of look-ups over facts; of two facts with one time the later given one is the correction."""
 
-    __slots__ = ("_facts", "rejected")
+    __slots__ = ("_facts", "names", "rejected")
 
-    def __init__(self, facts: Iterable[Fact], rejected: int = 0) -> None:
+    def __init__(self, facts: Collection[Fact], rejected: int = 0) -> None:
         self.rejected = rejected
         self._facts: dict[str, dict[str, tuple[list[int], list[float]]]] = {}
+        self.names: tuple[str, ...] = tuple(sorted({fact.name for fact in facts if fact.name != EARNINGS}))
+        """Every column there ever is: what is not known yet is missing, not another schema."""
         for fact in sorted(facts, key=lambda fact: fact.known_at):
             times, values = self._facts.setdefault(fact.instrument, {}).setdefault(fact.name, ([], []))
             times.append(fact.known_at)
             values.append(fact.value)
 
     def at(self, instrument: str, moment: datetime) -> dict[str, float]:
-        """The newest value of each name known at `moment`, named `ext_<name>`; names not yet known are absent.
+        """The newest value of each name known at `moment` by name; names not yet known are absent.
 
         Facts about the instrument itself go before facts given for every instrument.
         """
@@ -61,7 +62,7 @@ class ExternalFeatures:
             for name, (times, values) in self._facts.get(owner, {}).items():
                 place = bisect_right(times, now)
                 if place and name != EARNINGS:
-                    known[PREFIX + name] = values[place - 1]
+                    known[name] = values[place - 1]
         return known
 
     def days_to_earnings(self, instrument: str, moment: datetime) -> float | None:

@@ -227,8 +227,15 @@ class MarketView:
             sector_strength=self._strength(
                 symbol, lambda other: other.sector is not None and other.sector == instrument.sector
             ),
-            external=self._external.at(symbol, now) if self._external is not None else {},
+            external=self._outside(symbol, now),
         )
+
+    def _outside(self, symbol: str, now: datetime) -> Mapping[str, float]:
+        """Columns from outside as known now; every column is named, NaN where nothing is known, so that the set of
+        features does not change from one decision to the next."""
+        if self._external is None:
+            return {}
+        return {**dict.fromkeys(self._external.names, math.nan), **self._external.at(symbol, now)}
 
     def _benchmark_row(self, instrument: Instrument) -> Mapping[str, float]:
         name = instrument.benchmark

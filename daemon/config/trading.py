@@ -105,7 +105,7 @@ class LearningSection(Section):
     """The least blended score that may become an order."""
     minimum_labels: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     minimum_per_class: Annotated[int, Field(ge=1, le=1_000_000)] = 20
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.02
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.005
     l2: Fraction = 0.05
     threshold_mode: Literal["default", "conservative", "aggressive"] = "default"
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None

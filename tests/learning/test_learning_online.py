@@ -114,7 +114,7 @@ def test_another_feature_schema_is_neither_predicted_nor_learned() -> None:
 
 
 def test_a_planted_signal_beats_the_base_rate() -> None:
-    report = learned(stream(1500, width=10, strength=0.5, seed=7)).report()
+    report = learned(stream(1500, width=10, strength=0.5, seed=7), OnlineSettings(learning_rate=0.02)).report()
     overall, speaking = report.overall, report.speaking
     assert overall.scored == 1500
     assert speaking.scored is not None

@@ -27,10 +27,10 @@ def test_a_value_is_used_from_the_moment_it_was_known(tmp_path):
         "2020-03-01T12:00:00Z,AAPL,pe,20.5\n2020-03-02T12:00:00Z,AAPL,pe,21\n2020-03-01T09:00:00Z,*,rate,1.5\n"
     )
     facts = read_external(path)
-    assert facts.at("AAPL", NOON - timedelta(seconds=1)) == {"ext_rate": 1.5}
-    assert facts.at("AAPL", NOON) == {"ext_rate": 1.5, "ext_pe": 20.5}
-    assert facts.at("AAPL", NOON + timedelta(days=2))["ext_pe"] == 21
-    assert facts.at("MSFT", NOON) == {"ext_rate": 1.5}
+    assert facts.at("AAPL", NOON - timedelta(seconds=1)) == {"rate": 1.5}
+    assert facts.at("AAPL", NOON) == {"rate": 1.5, "pe": 20.5}
+    assert facts.at("AAPL", NOON + timedelta(days=2))["pe"] == 21
+    assert facts.at("MSFT", NOON) == {"rate": 1.5}
 
 
 def test_a_bare_date_is_known_at_the_end_of_that_day(tmp_path):
@@ -38,7 +38,7 @@ def test_a_bare_date_is_known_at_the_end_of_that_day(tmp_path):
     path.write_text("known_at,instrument,name,value\n2020-03-01,AAPL,pe,20.5\n")
     facts = read_external(path)
     assert facts.at("AAPL", datetime(2020, 3, 1, 23, 59, 59, tzinfo=UTC)) == {}
-    assert facts.at("AAPL", datetime(2020, 3, 2, tzinfo=UTC)) == {"ext_pe": 20.5}
+    assert facts.at("AAPL", datetime(2020, 3, 2, tzinfo=UTC)) == {"pe": 20.5}
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
@@ -51,8 +51,8 @@ def test_a_fraction_of_a_second_is_not_known_early(tmp_path, unit):
     pyarrow.parquet.write_table(table, tmp_path / "facts.parquet")
     facts = read_external(tmp_path / "facts.parquet")
     assert facts.at("A", from_epoch(1_583_064_000)) == {}
-    assert facts.at("A", from_epoch(1_583_064_001)) == {"ext_x": 1.0}
-    assert facts.at("B", from_epoch(1_583_064_000)) == {"ext_x": 2.0}
+    assert facts.at("A", from_epoch(1_583_064_001)) == {"x": 1.0}
+    assert facts.at("B", from_epoch(1_583_064_000)) == {"x": 2.0}
 
 
 facts_lists = st.lists(
@@ -71,13 +71,13 @@ def test_what_comes_later_never_changes_what_is_known_now(facts, now, more):
 
 def test_an_own_value_goes_before_one_for_all():
     facts = ExternalFeatures([Fact(10, "A", "x", 1.0), Fact(20, "*", "x", 2.0)])
-    assert facts.at("A", from_epoch(30)) == {"ext_x": 1.0}
-    assert facts.at("B", from_epoch(30)) == {"ext_x": 2.0}
+    assert facts.at("A", from_epoch(30)) == {"x": 1.0}
+    assert facts.at("B", from_epoch(30)) == {"x": 2.0}
 
 
 def test_of_two_facts_at_one_time_the_later_given_is_the_correction():
     facts = ExternalFeatures([Fact(10, "A", "x", 1.0), Fact(10, "A", "x", 3.0)])
-    assert facts.at("A", from_epoch(10)) == {"ext_x": 3.0}
+    assert facts.at("A", from_epoch(10)) == {"x": 3.0}
 
 
 def test_days_to_earnings_count_down_to_the_date_known_then():
@@ -97,7 +97,7 @@ def test_rows_without_time_or_value_are_counted(tmp_path):
     )
     facts = read_external(path)
     assert facts.rejected == 3
-    assert facts.at("AAPL", NOON + timedelta(days=1)) == {"ext_pe": 3.0}
+    assert facts.at("AAPL", NOON + timedelta(days=1)) == {"pe": 3.0}
 
 
 @pytest.mark.parametrize(
