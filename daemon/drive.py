@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from daemon.schedule import ReplaySchedule
 from daemon.wiring import Trading
 from domain.clock import Clock, SteppedClock
+from domain.errors import VenueUnavailable
 from domain.records import JobRun
 from journal.batch import Batch
 from market.feed import Moment
@@ -43,14 +44,14 @@ class ReplayDriver:
         self._schedule = schedule
         self._speed = speed
         self._ticked = ticked
-        self._stopping = False
+        self._stopping = asyncio.Event()
         stored = trading.journal.read.state(JOBS_KEY)
         if stored is not None:
             schedule.restore({name: datetime.fromisoformat(at) for name, at in json.loads(stored).items()})
 
     def stop(self) -> None:
-        """End after the moment that is under way."""
-        self._stopping = True
+        """End after the moment that is under way, or at once while waiting for the next."""
+        self._stopping.set()
 
     async def run(self) -> bool:
         """Play on from where the journal says; False when it was stopped before the end of the feed."""
@@ -60,9 +61,10 @@ class ReplayDriver:
             feed.seek(last_scan.at - timedelta(microseconds=1))
         breathed = time.monotonic()
         previous: datetime | None = None
-        while not self._stopping and (at := feed.next_at()) is not None:
+        while not self._stopping.is_set() and (at := feed.next_at()) is not None:
             if self._speed is not None and previous is not None:
-                await asyncio.sleep((at - previous).total_seconds() / self._speed)
+                if await self._stopped_within((at - previous).total_seconds() / self._speed):
+                    break
             elif time.monotonic() - breathed > _BREATHE_EVERY_S:
                 await asyncio.sleep(0)
                 breathed = time.monotonic()
@@ -72,7 +74,15 @@ class ReplayDriver:
                 await self._play(moment)
             self._ticked(moment)
         await session.settle()
-        return not self._stopping
+        return not self._stopping.is_set()
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _play(self, moment: Moment) -> None:
         """One moment: jobs that are due, bars that close and what follows, bars that open and what follows."""
@@ -93,9 +103,9 @@ class ReplayDriver:
         due = self._schedule.due(at)
         kept = Batch()
         for fire_time, job in due:
-            await job.run(fire_time)
+            found = await job.run(fire_time)
             if not job.every_bar and job.trigger.period >= self._trading.session.view.timeframe.span:
-                kept.add(job_run(job.name, fire_time, at, at, "done"))
+                kept.add(job_run(job.name, fire_time, at, at, "done", found or ""))
         if len(kept):
             runs = {name: run.isoformat() for name, run in self._schedule.last_runs().items()}
             kept.put_state(JOBS_KEY, json.dumps(runs, sort_keys=True))
@@ -108,15 +118,22 @@ def job_run(job: str, due: datetime, started: datetime, finished: datetime, outc
 
 
 async def play_due_moments(trading: Trading, clock: Clock, ticked: Ticked) -> int:
-    """Live: play every moment of the feed whose time has come; gives back how many that were."""
+    """Live: play every moment of the feed whose time has come; gives back how many that were.
+
+    A moment during which the venue did not answer is told again at the next call: it must not be passed over.
+    The caller holds the session's lock.
+    """
     session = trading.session
     played = 0
-    async with session.one_at_a_time:
-        while (at := session.feed.next_at()) is not None and at <= clock.now():
-            moment = session.feed.take()
+    while (at := session.feed.next_at()) is not None and at <= clock.now():
+        moment = session.feed.take()
+        try:
             await session.on_closes(moment)
             await session.on_opens(moment)
-            ticked(moment)
-            played += 1
-        await session.settle()
+        except VenueUnavailable:
+            session.feed.seek(at - timedelta(microseconds=1))
+            raise
+        ticked(moment)
+        played += 1
+    await session.settle()
     return played

@@ -46,7 +46,7 @@ def run_replay(options: ReplayOptions, environ: Mapping[str, str] = os.environ) 
             sources=Sources(
                 events=load_calendar(calendar) if calendar is not None else None,
                 external=external,
-                read_news=config.sentiment.enabled,
+                read_news=config.sentiment.enabled and (feed.brings_news or calendar is not None),
             ),
             speed=options.speed,
             simulated_operator=options.simulated_operator,

@@ -13,7 +13,7 @@ from typing import Any
 from daemon.config import Config
 from daemon.desk import ServiceDesk
 from daemon.drive import ReplayDriver
-from daemon.jobs.standing import replay_jobs
+from daemon.jobs.standing import standing_jobs
 from daemon.metrics import MetricsObserver
 from daemon.metrics import serve as serve_metrics
 from daemon.paths import AccountPaths
@@ -93,7 +93,7 @@ async def _play(story: Story, journal: Journal) -> Summary:
         played = _Played(snapshots)
         try:
             await start(trading)
-            jobs = replay_jobs(trading, metrics, snapshots, story.config)
+            jobs = standing_jobs(trading, metrics, snapshots, story.config)
             schedule = ReplaySchedule(jobs, start=first - feed.timeframe.span, bar=feed.timeframe.span)
             driver = ReplayDriver(
                 trading=trading, clock=clock, schedule=schedule, speed=story.speed, ticked=played.tick

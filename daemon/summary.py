@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backtest.statistics import Statistics, periods_per_year_of, summarise
 from daemon.wiring import Trading
@@ -14,9 +14,6 @@ from domain.decisions import DecisionStatus, MlClass, Outcome, OutcomeKind
 from domain.records import CashKind
 from journal.reader import Reader
 from learning.online import OnlineReport
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,12 +91,6 @@ class Summary:
             "journal": self.journal,
             **self.extra,
         }
-
-    def render(self, console: Console) -> None:
-        """The page a person reads."""
-        from daemon.summary_page import render  # noqa: PLC0415 - rich is slow to import
-
-        render(self, console)
 
 
 def summarise_run(

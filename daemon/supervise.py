@@ -19,7 +19,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from domain.errors import Impossible, InvalidInput
+from domain.errors import Impossible, InvalidInput, RatchetError
 
 EXIT_WITHIN: Final = timedelta(seconds=20)
 """From the wish to stop to the end of the process, whatever hangs."""
@@ -173,7 +173,8 @@ class Supervisor:
             error = error or Impossible(f"the service {name} ended although nobody stopped it")
             self.request_stop(f"the service {name} ended")
         if error is not None:
-            _log.error("service_failed", extra={"service": name}, exc_info=error)
+            told = None if isinstance(error, RatchetError) else error
+            _log.error("service_failed", extra={"service": name, "reason": str(error)}, exc_info=told)
         await self._released.wait()
         if error is not None:
             raise error
@@ -193,7 +194,8 @@ class Supervisor:
             end = StageEnd.FAILED
             error = None if task.cancelled() else task.exception()
             errors.append(error if isinstance(error, Exception) else Impossible(f"stage {stage.name} was cancelled"))
-            _log.error("stop_stage_failed", extra={"stage": stage.name}, exc_info=error)
+            told = None if isinstance(error, RatchetError) else error
+            _log.error("stop_stage_failed", extra={"stage": stage.name, "reason": str(error)}, exc_info=told)
         seconds = time.monotonic() - began
         _log.info("stop_stage_ended", extra={"stage": stage.name, "end": end.value, "seconds": round(seconds, 3)})
         return StageReport(name=stage.name, end=end, seconds=seconds)

@@ -20,7 +20,7 @@ from daemon.paths import AccountPaths
 from domain.bars import BarSeries
 from domain.clock import Clock, from_epoch
 from domain.costs import CostModel
-from domain.errors import NotAvailable
+from domain.errors import ConfigurationRefused, InvalidInput, NotAvailable
 from domain.instruments import Timeframe
 from domain.records import CalendarEvent
 from journal.batch import Batch
@@ -44,6 +44,7 @@ from sentiment.lexicon import LexiconScorer
 from signals.exits import ExitPolicy
 from signals.features import SCHEMA, SCHEMA_HASH, schema_hash
 from signals.settings import SignalSettings
+from signals.strategies import STRATEGIES, Strategy, load_strategies
 from trading.aftermath import MODEL_KEY, RECORD_KEY, Aftermath
 from trading.books import Books
 from trading.commands import Commands
@@ -108,10 +109,24 @@ def signals_of(config: Config, timeframe: Timeframe) -> SignalSettings:
     The volatility bound of the reversal exit is configured for 15-minute bars and grows with the square root of
     the bar's length, as volatility does; else no daily bar would ever be calm enough for a reversal exit.
     """
-    values = config.signals.model_dump(exclude={"weights", "flat_weekends"})
+    values = config.signals.model_dump(exclude={"weights", "flat_weekends", "strategies"})
     scale = math.sqrt(timeframe.seconds / Timeframe.M15.seconds)
     values["reversal_volatility_bound"] = min(1.0, values["reversal_volatility_bound"] * scale)
     return SignalSettings(**values)
+
+
+def strategies_of(config: Config) -> tuple[Strategy, ...]:
+    """The shipped strategies, and the user's own where a folder of them is configured.
+
+    Raises `ConfigurationRefused` for a folder or a file in it that cannot be used.
+    """
+    folder = config.signals.strategies
+    if folder is None:
+        return STRATEGIES
+    try:
+        return load_strategies(folder)
+    except InvalidInput as fault:
+        raise ConfigurationRefused(f"signals.strategies: {fault}") from fault
 
 
 def online_settings_of(config: Config) -> OnlineSettings:
@@ -173,6 +188,7 @@ def wire(
         currency=currency,
         external=sources.external,
         flat_weekends=config.signals.flat_weekends,
+        strategies=strategies_of(config),
     )
     books = Books(account, currency)
     restore_books(books, journal.read)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from domain.bars import BarSeries
 from domain.errors import InvalidRecord
 from domain.records import TextScore
@@ -9,6 +12,8 @@ from journal.codec import RowValues, free_text
 from journal.rows import ENCODERS, Record
 from journal.rows_bars import bar_rows
 from journal.rows_facts import score_row
+
+StateText: TypeAlias = str | Callable[[], str]
 
 
 class Batch:
@@ -19,7 +24,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.rows: dict[str, list[RowValues]] = {}
-        self.state: dict[str, str] = {}
+        self.state: dict[str, StateText] = {}
         self._size = 0
 
     def add(self, record: Record) -> None:
@@ -44,10 +49,18 @@ class Batch:
         self.rows.setdefault("bars", []).extend(bar_rows(series, start, stop))
         self._size += stop - start
 
-    def put_state(self, key: str, value: str) -> None:
-        """The current value of `key`, JSON text; it replaces what was there."""
+    def put_state(self, key: str, value: StateText) -> None:
+        """The current value of `key`, JSON text; it replaces what was there.
+
+        A function is asked for the text when the transaction is written: of many values of one key only the last
+        is then encoded. It must give the same text whenever, and on whichever thread, it is asked.
+        """
         self._size += key not in self.state
-        self.state[key] = free_text(value)
+        self.state[key] = value
+
+    def states(self) -> list[tuple[str, str]]:
+        """Keys and texts as they will be stored."""
+        return [(key, free_text(value if isinstance(value, str) else value())) for key, value in self.state.items()]
 
     def extend(self, other: Batch) -> None:
         """Everything of `other` after everything that is here."""

@@ -81,9 +81,10 @@ class Journal:
             if not batch:
                 return self._sequence
             sequence = self._sequence + 1
+            states = batch.states()
             self._failure = f"the journal {self._held.shown} stopped in the middle of commit {sequence}: open it again"
             try:
-                self._write(batch, sequence, self._statements)
+                self._write(batch, states, sequence, self._statements)
             except (self._held.driver_errors, OverflowError) as error:
                 self._give_up(sequence, error)
             self._failure = None
@@ -124,7 +125,9 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _write(self, batch: Batch, sequence: int, statements: Statements) -> None:
+    def _write(
+        self, batch: Batch, states: list[tuple[str, str]], sequence: int, statements: Statements
+    ) -> None:
         cursor = self._cursor
         cursor.execute(self._held.begin)
         facts = 0
@@ -137,8 +140,8 @@ class Journal:
             rows = batch.rows.get(table)
             if rows:
                 cursor.executemany(statement, rows)
-        if batch.state:
-            cursor.executemany(statements.state, list(batch.state.items()))
+        if states:
+            cursor.executemany(statements.state, states)
         cursor.execute(statements.commit, (sequence, facts))
         reach("journal: before commit")
         cursor.execute("COMMIT")

@@ -57,6 +57,11 @@ class SeriesFeed:
         return self._report
 
     @property
+    def brings_news(self) -> bool:
+        """Whether there is any text to be heard in this story."""
+        return len(self._headlines) > 0
+
+    @property
     def moments(self) -> int:
         """How many moments the whole story has."""
         return len(self._timeline)

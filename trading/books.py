@@ -6,6 +6,7 @@ are rebuilt from the journal at start (`trading/recovery.py`), so they hold noth
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,12 +17,17 @@ from domain.decisions import Decision
 from domain.errors import Impossible
 from domain.identity import digest
 from domain.numbers import ZERO
-from domain.orders import TERMINAL, Action, Fill, Intent, Leg, Order, OrderState
+from domain.orders import TERMINAL, TRANSITIONS, Action, Fill, Intent, Leg, Order, OrderState
 from domain.positions import Position, opened_by, realized_by
 from domain.records import CashEvent, CashKind, Incident
 from journal.batch import Batch
 
 CURSOR_KEY = "broker_cursor"
+CHANGES_KEY = "unanswered_changes"
+"""Ids of the replacements and cancels that the venue has not answered: no row of theirs says so."""
+
+CHANGE_REFUSED = "change_refused"
+LATE_ORDER = "late_order"
 
 _STATE_OF_EVENT = {
     EventKind.ACCEPTED: OrderState.ACCEPTED,
@@ -29,6 +35,7 @@ _STATE_OF_EVENT = {
     EventKind.CANCELLED: OrderState.CANCELLED,
     EventKind.EXPIRED: OrderState.EXPIRED,
 }
+_REFUSALS = (EventKind.REPLACE_REJECTED, EventKind.CANCEL_REJECTED)
 
 
 @dataclass(slots=True)
@@ -61,6 +68,7 @@ class Changes:
     touched: set[str] = field(default_factory=set)
     closed: list[Trade] = field(default_factory=list)
     unfilled: list[Decision] = field(default_factory=list)
+    revived: list[Decision] = field(default_factory=list)
     rejected: list[Order] = field(default_factory=list)
     fills: list[tuple[Fill, Order]] = field(default_factory=list)
     moved: list[Order] = field(default_factory=list)
@@ -79,8 +87,9 @@ class Books:
         self.trades: dict[str, Trade] = {}
         self.intents: dict[str, Intent] = {}
         self.attempts: dict[tuple[str, Leg], int] = {}
+        self.refused_changes: dict[str, int] = {}
+        self.never_filled: dict[str, Trade] = {}
         self.balance = ZERO
-        self.deposited = ZERO
         self.cursor = ""
         self.seen_fills: set[tuple[str, str]] = set()
         self.seen_cash: set[str] = set()
@@ -118,6 +127,11 @@ class Books:
         """Intents that are durable but of which the venue has not yet told anything, oldest first."""
         return list(self.intents.values())
 
+    def orphans(self) -> list[Order]:
+        """Open orders that belong to no trade in hand: their position closed, or they were thought absent."""
+        active = {trade.trade_id for trade in self.trades.values()}
+        return [self.orders[each] for trade_id, ids in self._open_ids.items() if trade_id not in active for each in ids]
+
     def all_open_orders(self) -> list[Order]:
         """Every order that is not terminal."""
         return [self.orders[each] for ids in self._open_ids.values() for each in ids]
@@ -135,25 +149,36 @@ class Books:
     def intend(self, intent: Intent, batch: Batch) -> None:
         """Enter an intent (and, for a new order, its pending state) into the books and the batch."""
         self.intents[intent.client_order_id] = intent
-        key = (intent.position_id, intent.leg)
-        self.attempts[key] = max(self.attempts.get(key, 0), intent.attempt)
+        self.number(intent)
         batch.add(intent)
         if intent.action is Action.PLACE:
             order = Order(intent=intent, state=OrderState.PENDING, updated_at=intent.created_at)
             self._store(order, batch)
+        else:
+            self._note_changes(batch)
+
+    def number(self, intent: Intent) -> None:
+        """Remember that the number of an intent within its leg is taken, by a change of an order as by an order."""
+        key = (intent.position_id, intent.leg)
+        self.attempts[key] = max(self.attempts.get(key, 0), intent.attempt)
+
+    def drop_change(self, intent: Intent, changes: Changes) -> None:
+        """Give up a replacement or cancel that can no longer be sent; its instrument is looked at again."""
+        if self.intents.pop(intent.client_order_id, None) is not None:
+            self._note_changes(changes.batch)
+            changes.touched.add(intent.instrument)
 
     def open_trade(self, decision: Decision) -> None:
         """Remember the plan behind an entry about to be sent; one per instrument."""
         known = self.trades.get(decision.instrument)
-        if known is not None and known.position is not None and known.position.is_open:
-            raise Impossible(f"{decision.instrument} already has the open position {known.trade_id}")
+        if known is not None:
+            raise Impossible(f"{decision.instrument} already has the trade {known.trade_id}")
+        self.never_filled.pop(decision.instrument, None)
         self.trades[decision.instrument] = Trade(decision=decision)
 
     def restore(self, order: Order) -> None:
         """Take an order over from the journal."""
         self._remember(order)
-        key = (order.intent.position_id, order.intent.leg)
-        self.attempts[key] = max(self.attempts.get(key, 0), order.intent.attempt)
 
     def _store(self, order: Order, batch: Batch) -> None:
         self._remember(order)
@@ -181,7 +206,7 @@ class Books:
         for event in events:
             self._apply_one(event, changes)
         self.cursor = cursor
-        changes.batch.put_state(CURSOR_KEY, f'"{cursor}"')
+        changes.batch.put_state(CURSOR_KEY, json.dumps(cursor))
         self._forget_finished(changes)
         return changes
 
@@ -201,30 +226,30 @@ class Books:
             self._apply_cash(event.cash, changes)
             return
         intent = self.intents.pop(event.intent_id or "", None)
+        if intent is not None and intent.action is not Action.PLACE:
+            self._note_changes(changes.batch)
         order = self.orders.get(event.client_order_id or "")
         if order is None:
-            changes.batch.add(
-                Incident(
-                    incident_id=digest("incident", event.kind, event.client_order_id, event.at.isoformat()),
-                    at=event.at,
-                    kind="foreign_order",
-                    instrument=None,
-                    detail=f"the venue told of order {event.client_order_id}, which is not ours ({event.kind})",
-                )
-            )
+            told = f"the venue told of order {event.client_order_id}, which is not ours ({event.kind})"
+            self._note(event, "foreign_order", None, told, changes)
             return
         changes.touched.add(order.intent.instrument)
+        if order.state is OrderState.ABSENT:
+            told = f"the venue told of order {order.client_order_id} after having had no such order ({event.kind})"
+            self._note(event, LATE_ORDER, order.intent.instrument, told, changes)
         if event.fill is not None:
             self._apply_fill(event.fill, order, changes)
         elif event.kind is EventKind.REPLACED:
             self._apply_replacement(intent, event.at, order, changes)
-        elif event.kind in _STATE_OF_EVENT:
+        elif event.kind in _REFUSALS:
+            self._apply_refusal(event, intent, order, changes)
+        else:
             self._apply_state(event, order, changes)
 
     def _apply_state(self, event: BrokerEvent, order: Order, changes: Changes) -> None:
         state = _STATE_OF_EVENT[event.kind]
-        if order.state is state or order.state is OrderState.FILLED:
-            return  # told twice, or told late: a complete fill is the last word
+        if order.state is state or (order.state in TERMINAL and state not in TRANSITIONS[order.state]):
+            return  # told twice, or told late: how an order ended is the last word, but for fills
         if state is OrderState.ACCEPTED and order.state is OrderState.PARTIALLY_FILLED:
             return
         moved = order.moved(state, event.at, reason=event.reason, venue_order_id=event.venue_order_id)
@@ -239,6 +264,22 @@ class Books:
             return  # told twice, or overtaken by a fill or a cancel
         self._store(order.amended(intent, at), changes.batch)
 
+    def _apply_refusal(self, event: BrokerEvent, intent: Intent | None, order: Order, changes: Changes) -> None:
+        """Count a change that an open order was refused; the count says when to try it another way."""
+        if intent is None or order.state in TERMINAL:
+            return  # told twice, or overtaken by a fill or a cancel
+        self.refused_changes[order.client_order_id] = self.refused_changes.get(order.client_order_id, 0) + 1
+        told = f"the venue refused to {intent.action} order {order.client_order_id}: {event.reason}"
+        changes.batch.add(
+            Incident(
+                incident_id=refusal_id(intent.client_order_id),
+                at=event.at,
+                kind=CHANGE_REFUSED,
+                instrument=order.intent.instrument,
+                detail=told,
+            )
+        )
+
     def _apply_fill(self, fill: Fill, order: Order, changes: Changes) -> None:
         key = (fill.venue, fill.trade_id)
         if key in self.seen_fills:
@@ -249,7 +290,7 @@ class Books:
         self._store(filled, changes.batch)
         changes.fills.append((fill, filled))
         changes.moved.append(filled)
-        trade = self._trade_of(filled)
+        trade = self._trade_of(filled, changes)
         before = trade.position
         if before is None:
             trade.position = opened_by(fill, position_id=trade.trade_id, account=self.account)
@@ -265,8 +306,15 @@ class Books:
         if not trade.position.is_open and not self.open_orders(trade.trade_id, Leg.ENTRY):
             changes.closed.append(trade)
 
-    def _trade_of(self, order: Order) -> Trade:
-        trade = self.trades.get(order.intent.instrument)
+    def _trade_of(self, order: Order, changes: Changes) -> Trade:
+        """The trade that a fill belongs to; an entry thought to have ended without a fill comes back with one."""
+        symbol = order.intent.instrument
+        trade = self.trades.get(symbol)
+        if trade is None and symbol in self.never_filled:
+            trade = self.never_filled[symbol]
+            if trade.trade_id == order.intent.position_id:
+                self.trades[symbol] = self.never_filled.pop(symbol)
+                changes.revived.append(trade.decision)
         if trade is None or trade.trade_id != order.intent.position_id:
             raise Impossible(f"a fill of {order.client_order_id} belongs to no open trade")
         return trade
@@ -280,7 +328,7 @@ class Books:
             return
         if trade.position is None:
             changes.unfilled.append(trade.decision)
-            del self.trades[order.intent.instrument]
+            self.never_filled[order.intent.instrument] = self.trades.pop(order.intent.instrument)
         elif not trade.position.is_open:
             changes.closed.append(trade)
 
@@ -303,6 +351,14 @@ class Books:
         if trade is not None and trade.position is not None:
             trade.swap += cash.amount
 
+    def _note_changes(self, batch: Batch) -> None:
+        waiting = [intent.client_order_id for intent in self.intents.values() if intent.action is not Action.PLACE]
+        batch.put_state(CHANGES_KEY, json.dumps(waiting))
+
+    def _note(self, event: BrokerEvent, kind: str, instrument: str | None, detail: str, changes: Changes) -> None:
+        name = digest("incident", event.kind, event.client_order_id, event.at.isoformat())
+        changes.batch.add(Incident(incident_id=name, at=event.at, kind=kind, instrument=instrument, detail=detail))
+
     def _forget_finished(self, changes: Changes) -> None:
         """Drop what no later event can concern: orders of closed trades stay only in the journal."""
         for trade in changes.closed:
@@ -310,3 +366,8 @@ class Books:
             if self.trades.get(instrument) is trade:
                 del self.trades[instrument]
             self._all_ids.pop(trade.trade_id, None)
+
+
+def refusal_id(change_id: str) -> str:
+    """The name of the incident that a refused replacement or cancel leaves behind."""
+    return digest("refused", change_id)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.decisions import DecisionStatus, OutcomeKind
-from domain.orders import TERMINAL, Action, Intent, Leg, Order, OrderKind, OrderState
-from domain.positions import Position
+from domain.errors import Impossible
+from domain.orders import TERMINAL, Action, Fill, Leg, Order, OrderState
 from domain.records import CashKind, EquityPoint, Scan
 from journal.reader import Reader
 from trading.aftermath import Aftermath
-from trading.books import CURSOR_KEY, Books, Trade
+from trading.books import CHANGE_REFUSED, CHANGES_KEY, CURSOR_KEY, Books, Trade, refusal_id
 from trading.data_watch import DataWatch
 from trading.holds import HoldBook
 from trading.news import News
@@ -24,6 +24,9 @@ from trading.view import MarketView
 
 NEWS_MEMORY = timedelta(hours=48)
 """Older texts weigh nothing any more."""
+
+_TRAVELLING = frozenset({CashKind.REALIZED, CashKind.FEE})
+"""What travels with its fill, and is never told as cash."""
 
 _HELD_CASH = frozenset({CashKind.SWAP, CashKind.FUNDING, CashKind.DIVIDEND})
 
@@ -45,76 +48,76 @@ def stored_clock(read: Reader) -> datetime | None:
 
 def restore_books(books: Books, read: Reader) -> None:
     """Orders, open trades, cash, the broker cursor, and intents whose fate is not known."""
-    orders = read.orders()
-    positions = {position.position_id: position for position in read.positions()}
-    for trade in _active_trades(orders, positions, read):
-        books.trades[trade.decision.instrument] = trade
-    for order in orders:
+    orders = {order.client_order_id: order for order in read.orders()}
+    fills = read.fills()
+    _restore_trades(books, orders.values(), fills, read)
+    for order in orders.values():
         books.restore(order)
     for cash in read.cash():
-        books.seen_cash.add(cash.event_id)
         books.balance += cash.amount
-        trade_here = books.trades.get(cash.instrument or "")
-        position = trade_here.position if trade_here is not None else None
-        if trade_here is not None and position is not None and cash.kind in _HELD_CASH:
-            trade_here.swap += cash.amount if cash.at >= position.opened_at else 0
-    for fill in read.fills():
-        books.seen_fills.add((fill.venue, fill.trade_id))
+        if cash.kind in _TRAVELLING:
+            continue
+        books.seen_cash.add(cash.event_id)
+        trade = books.trades.get(cash.instrument or "")
+        if trade is not None and trade.position is not None and cash.kind in _HELD_CASH:
+            trade.swap += cash.amount if cash.at >= trade.position.opened_at else 0
+    books.seen_fills.update((fill.venue, fill.trade_id) for fill in fills)
     cursor = read.state(CURSOR_KEY)
     books.cursor = json.loads(cursor) if cursor is not None else ""
-    for intent in _open_questions(orders, read):
-        books.intents[intent.client_order_id] = intent
+    _restore_intents(books, orders, read)
 
 
-def _active_trades(orders: Iterable[Order], positions: dict[str, Position], read: Reader) -> list[Trade]:
-    """Trades whose entry may still fill or whose position is open, in the order they were decided."""
-    trades = []
+def _restore_trades(books: Books, orders: Iterable[Order], fills: Sequence[Fill], read: Reader) -> None:
+    """Trades whose entry may still fill or whose position is open, in the order they were decided; and of each
+    instrument the last one, if it never had a fill."""
+    positions = {position.position_id: position for position in read.positions()}
     for order in orders:
-        if order.intent.leg is not Leg.ENTRY or order.intent.action is not Action.PLACE:
+        if order.intent.leg is not Leg.ENTRY:
             continue
         position = positions.get(order.intent.position_id)
-        if order.state in TERMINAL and (position is None or not position.is_open):
+        books.never_filled.pop(order.intent.instrument, None)
+        ended = order.state in TERMINAL
+        if ended and position is not None and not position.is_open:
             continue
         decision = read.decision(order.intent.cause_id)
         if decision is None:
+            raise Impossible(f"the journal has no decision {order.intent.cause_id} of order {order.client_order_id}")
+        trade = Trade(decision=decision, position=position)
+        if ended and position is None:
+            books.never_filled[decision.instrument] = trade
+        else:
+            books.trades[decision.instrument] = trade
+    by_id = {order.client_order_id: order.intent for order in orders}
+    active = {trade.trade_id: trade for trade in books.trades.values()}
+    for fill in fills:
+        intent = by_id[fill.client_order_id]
+        found = active.get(intent.position_id)
+        if found is None or found.position is None:
             continue
-        fills = read.fills(instrument=decision.instrument)
-        first = next((fill for fill in fills if fill.client_order_id == order.client_order_id), None)
-        entry_fx = None if first is None else first.fx_rate
-        trades.append(Trade(decision=decision, position=position, entry_fx=entry_fx))
-    return trades
+        if found.entry_fx is None:
+            found.entry_fx = fill.fx_rate
+        if fill.side is not found.position.side:
+            found.closing_leg, found.closing_reason = intent.leg, intent.reason
 
 
-def _open_questions(orders: Iterable[Order], read: Reader) -> list[Intent]:
-    """Intents of which the journal does not say what became of them, oldest first.
+def _restore_intents(books: Books, orders: Mapping[str, Order], read: Reader) -> None:
+    """The numbers taken, the changes refused, and the intents still to be answered, in the order they were meant.
 
-    A placement is open while its order is pending or unknown; a replacement or cancel while the order it is for
-    is open and does not show it yet. Asking again is harmless: both name the state wanted, not a change to it.
+    A placement is unanswered while its order is pending or unknown; of changes the journal keeps a list.
     """
-    by_id = {order.client_order_id: order for order in orders}
-    waiting = (OrderState.PENDING, OrderState.UNKNOWN)
-    found = [order.intent for order in by_id.values() if order.state in waiting]
-    last_change: dict[str, Intent] = {}
-    for action in (Action.REPLACE, Action.CANCEL):
-        for intent in read.intents(action=action):
-            target = by_id.get(intent.target_id or "")
-            if target is None or target.state in TERMINAL:
-                continue
-            known = last_change.get(target.client_order_id)
-            if known is None or intent.attempt > known.attempt:
-                last_change[target.client_order_id] = intent
-    found.extend(intent for intent in last_change.values() if not _shows(by_id[intent.target_id or ""], intent))
-    return sorted(found, key=lambda intent: (intent.created_at, intent.leg, intent.attempt, intent.client_order_id))
-
-
-def _shows(order: Order, change: Intent) -> bool:
-    """Whether an open order already has the quantity and prices a replacement asked for."""
-    if change.action is Action.CANCEL:
-        return False
-    now = order.intent
-    price = now.stop_price if now.kind is OrderKind.STOP else now.limit_price
-    wanted = change.stop_price if change.kind is OrderKind.STOP else change.limit_price
-    return now.quantity == change.quantity and price == wanted
+    changes = read.state(CHANGES_KEY)
+    waiting = set(json.loads(changes)) if changes is not None else set()
+    refused = {incident.incident_id for incident in read.incidents() if incident.kind == CHANGE_REFUSED}
+    for intent in read.intents():
+        books.number(intent)
+        if intent.action is Action.PLACE:
+            if orders[intent.client_order_id].state in (OrderState.PENDING, OrderState.UNKNOWN):
+                books.intents[intent.client_order_id] = intent
+            continue
+        if intent.client_order_id in waiting:
+            books.intents[intent.client_order_id] = intent
+        if intent.target_id is not None and refusal_id(intent.client_order_id) in refused:
+            books.refused_changes[intent.target_id] = books.refused_changes.get(intent.target_id, 0) + 1
 
 
 def restore_rest(

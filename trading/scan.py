@@ -14,9 +14,8 @@ from domain.decisions import Decision, DecisionStatus, FeatureVector, MlView, Se
 from domain.errors import NoRate
 from domain.holds import Effect, Hold
 from domain.identity import digest
-from domain.instruments import Instrument
 from domain.numbers import ZERO, decimal_of, significant
-from domain.orders import Approval, Intent, Leg
+from domain.orders import Approval, Intent
 from domain.records import Scan
 from learning.blend import Mode, accepts, blend
 from learning.online import OnlineFilter
@@ -33,6 +32,7 @@ from signals.features import build
 from signals.settings import SignalSettings
 from signals.strategies import strategy_hash
 from trading.books import Books
+from trading.exposure import Exposures
 from trading.intents import LEAVE, Wording
 from trading.news import News
 from trading.view import MarketView
@@ -110,8 +110,9 @@ class Scanner:
         self._limits = limits
         self._signals = signals
         self._settings = settings
+        self._exposures = Exposures(view)
         self._wording = Wording(account=account, limits=limits)
-        self._strategy_hash = strategy_hash(signals)
+        self._strategy_hash = strategy_hash(signals, view.strategies)
 
     def scan(
         self,
@@ -138,12 +139,16 @@ class Scanner:
                 reasons[signal] += 1
                 continue
             if exposures is None:
-                exposures = list(self._exposures(books, moment.at))
+                try:
+                    exposures = self._exposures.of(books, moment.at)
+                except NoRate:
+                    reasons["no_rate"] += 1
+                    continue
             decision, approval = self._decide(signal, ref.index, moment.at, account, exposures, model)
             result.decisions.append((decision, ref.index))
             if approval is not None:
                 result.entries.append(self._entry(decision, approval))
-                exposures.append(self._in_flight(decision, moment.at))
+                exposures.append(self._exposures.in_flight(decision, moment.at))
         result.scan = _scan_record(moment, self._view, len(result.decisions), reasons)
         return result
 
@@ -327,64 +332,6 @@ class Scanner:
 
     def _entry(self, decision: Decision, approval: Approval) -> Intent:
         return self._wording.entry(decision, approval, expires_at=decision.decided_at + self._settings.entry_valid)
-
-    # -- exposure ---------------------------------------------------------------------------------------------
-
-    def _exposures(self, books: Books, now: datetime) -> list[Exposure]:
-        """Open positions, and entries that may still fill, unknown ones included."""
-        found = []
-        for symbol, trade in books.trades.items():
-            fx_rate = self._view.fx(symbol, now)
-            instrument = self._view.instruments[symbol]
-            price = decimal_of(self._view.last_close(symbol) or trade.decision.signal.entry_price)
-            position = trade.position
-            if position is not None and position.is_open:
-                stop = trade.stop_price or decimal_of(trade.decision.signal.stop_price)
-                per_unit = max(ZERO, (position.entry_price - stop) * position.side.sign)
-                found.append(
-                    Exposure(
-                        instrument=instrument,
-                        side=position.side,
-                        quantity=abs(position.quantity),
-                        price=price,
-                        fx_rate=fx_rate,
-                        risk=per_unit * abs(position.quantity) * fx_rate,
-                        unknown=False,
-                        in_flight=False,
-                    )
-                )
-            found.extend(
-                self._waiting(instrument, trade.decision, order.remaining, price, fx_rate, order.state)
-                for order in books.open_orders(trade.trade_id, Leg.ENTRY)
-            )
-        return found
-
-    def _waiting(
-        self,
-        instrument: Instrument,
-        decision: Decision,
-        remaining: Decimal,
-        price: Decimal,
-        fx_rate: Decimal,
-        state: str,
-    ) -> Exposure:
-        return Exposure(
-            instrument=instrument,
-            side=decision.signal.side,
-            quantity=remaining,
-            price=price,
-            fx_rate=fx_rate,
-            risk=decision.risk_amount * remaining / decision.quantity,
-            unknown=state == "unknown",
-            in_flight=True,
-        )
-
-    def _in_flight(self, decision: Decision, now: datetime) -> Exposure:
-        symbol = decision.instrument
-        price = decimal_of(decision.signal.entry_price)
-        return self._waiting(
-            self._view.instruments[symbol], decision, decision.quantity, price, self._view.fx(symbol, now), "pending"
-        )
 
 
 def entry_validity(span: timedelta, bars: int = 2) -> timedelta:

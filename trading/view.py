@@ -7,7 +7,7 @@ index of the last bar that closed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -24,6 +24,7 @@ from market.fx import RateBook
 from market.sessions import Sessions, earnings_season
 from risk.correlation import correlation
 from signals.settings import SignalSettings
+from signals.strategies import STRATEGIES, Strategy
 from signals.table import SignalTable
 from trading.bars import Bars
 
@@ -45,10 +46,12 @@ class MarketView:
         currency: str,
         external: ExternalFeatures | None = None,
         flat_weekends: bool = False,
+        strategies: Sequence[Strategy] = STRATEGIES,
     ) -> None:
         self._feed = feed
         self._higher = higher
         self._settings = settings
+        self.strategies = tuple(strategies)
         self._sessions = sessions
         self._rate_book = rates
         self._external = external
@@ -83,7 +86,7 @@ class MarketView:
     def _build(self, symbol: str) -> Bars:
         """Columns over all bars at hand; anew only when bars were added."""
         series = self._feed.series(symbol)
-        table = SignalTable.compute(series, self._higher(symbol), self._settings)
+        table = SignalTable.compute(series, self._higher(symbol), self._settings, self.strategies)
         calendar = self.instruments[symbol].calendar
         built = Bars(series, table, lambda opens: self._weekend_ahead(calendar, opens))
         self._bars[symbol] = built

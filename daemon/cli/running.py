@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,10 +18,9 @@ from daemon.cli.options import AsJson, ConfigFiles, Settings, StateDirectory
 from domain.errors import ConfigurationRefused
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from daemon.config import Config
     from daemon.options import ReplayOptions
+    from daemon.summary import Summary
 
 PANEL = "Running"
 REFUSED = 78
@@ -32,14 +31,6 @@ class OperatorName(StrEnum):
 
     SIMULATED = "simulated"
     NONE = "none"
-
-
-class Summary(Protocol):
-    """What a replay or demo came to."""
-
-    def to_json(self) -> dict[str, Any]: ...
-
-    def render(self, console: Console) -> None: ...
 
 
 def register(app: typer.Typer) -> None:
@@ -204,8 +195,10 @@ def _present(summary: Summary, json_: bool) -> None:
 
     if json_:
         print_json(summary.to_json())
-    else:
-        summary.render(console())
+        return
+    from daemon.summary_page import render  # noqa: PLC0415
+
+    render(summary, console())
 
 
 def _prepare(config: Config, *, quietly: bool = False) -> None:

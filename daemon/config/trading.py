@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from daemon.config.fields import Fraction, Section
+from daemon.config.fields import FilePath, Fraction, Section
 
 LEAST_RISK: Final = Decimal("0.002")
 MOST_RISK: Final = Decimal("0.01")
@@ -50,6 +50,9 @@ class SignalsSection(Section):
     flat_weekends: bool = False
     """Close positions before their market closes for a weekend."""
     weights: dict[str, Annotated[float, Field(ge=0, le=100)]] = {}
+    strategies: FilePath | None = None
+    """A folder of strategies of one's own, one in each `*.py` file; they vote beside the shipped ones. Its code runs
+    with the daemon's rights."""
 
 
 class RiskSection(Section):

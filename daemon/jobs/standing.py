@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from daemon.config import Config
@@ -14,21 +13,13 @@ from daemon.schedule import At, Every, Job, standard_job
 from daemon.watching import Snapshots
 from daemon.wiring import Trading
 
-Run = Callable[[datetime], Awaitable[None]]
-
-
-def replay_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, config: Config) -> tuple[Job, ...]:
-    """The jobs of a replay: those of a live run that look at the market or the account."""
-    return standing_jobs(trading, metrics, snapshots, config)
-
 
 def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, config: Config) -> tuple[Job, ...]:
-    """Reconciliation, ensemble weights, data quality and the model's figures, at their configured times."""
-    plan = config.schedule
-    quality = DataQuality(trading)
+    """Reconciliation, ensemble weights, data quality and the model's figures, at their configured times.
 
-    async def look_at_quality(at: datetime) -> None:
-        await quality.run(at)
+    Whoever runs one holds the session's lock.
+    """
+    plan = config.schedule
 
     async def measure(_at: datetime) -> None:
         snapshots.measure_model()
@@ -44,6 +35,6 @@ def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, conf
             EnsembleWeights(trading, config.signals.weights).run,
             trigger=At(at=plan.ensemble_weights_at),
         ),
-        standard_job("data_quality", look_at_quality, trigger=At(at=plan.data_quality_at)),
+        standard_job("data_quality", DataQuality(trading).run, trigger=At(at=plan.data_quality_at)),
         standard_job("evaluation", measure),
     )

@@ -15,8 +15,8 @@ WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY: Final = timedelta(days=1)
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
-Run = Callable[[datetime], Awaitable[None]]
-"""Does the job that was due at the given time."""
+Run = Callable[[datetime], Awaitable[str | None]]
+"""Does the job that was due at the given time; what it found, in a sentence, is kept with the run."""
 
 
 class Fires(Protocol):

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from daemon.schedule.declarations import Fires, Job, following, unique
 from domain.clock import Clock
-from domain.errors import Impossible
+from domain.errors import Impossible, RatchetError
 from domain.records import JobRun
 
 CANCEL_WITHIN: Final = timedelta(seconds=5)
@@ -152,17 +152,28 @@ class LiveSchedule:
         error = None if task.cancelled() else task.exception()
         if task.cancelled() and not late:
             error = Impossible(f"a run of {job.name} was cancelled although nobody stopped it")
-        self._end(job, due, started, "failed" if error is not None else "late" if late else "done", error)
+        found = None if error is not None or task.cancelled() else task.result()
+        self._end(job, due, started, "failed" if error is not None else "late" if late else "done", error, found)
 
-    def _end(self, job: Job, due: datetime, started: datetime, outcome: str, error: BaseException | None) -> None:
+    def _end(
+        self,
+        job: Job,
+        due: datetime,
+        started: datetime,
+        outcome: str,
+        error: BaseException | None,
+        found: str | None,
+    ) -> None:
         if error is not None:
-            _log.error("job_failed", extra={"job": job.name}, exc_info=error)
+            # What our own errors say is enough; of any other the place is wanted too.
+            told = None if isinstance(error, RatchetError) else error
+            _log.error("job_failed", extra={"job": job.name, "reason": str(error)}, exc_info=told)
         # A vital job that failed once has until its next run to make it good; then it counts as standing still.
         if error is None or not job.vital or job.name not in self._failing:
             self._watch.progress(job.name)
         (self._failing.discard if error is None else self._failing.add)(job.name)
         self._announce(job)
-        detail = "" if error is None else f"{type(error).__name__}: {error}"
+        detail = found or "" if error is None else f"{type(error).__name__}: {error}"
         run = JobRun(
             job=job.name,
             due_at=due,

@@ -1,0 +1,83 @@
+"""What the account is exposed to: open positions, and entries that may still fill, the unknown ones included."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from domain.decisions import Decision
+from domain.errors import NoRate
+from domain.instruments import Instrument
+from domain.numbers import ZERO, decimal_of
+from domain.orders import Leg, OrderState
+from domain.positions import Position
+from risk.snapshot import Exposure
+from trading.books import Books, Trade
+from trading.view import MarketView
+
+
+class Exposures:
+    """Values the books for the gate. Prices are the last closed ones; risk is what the stop would lose of the entry."""
+
+    def __init__(self, view: MarketView) -> None:
+        self._view = view
+
+    def of(self, books: Books, now: datetime) -> list[Exposure]:
+        """Everything at risk or about to be; raises `NoRate` when a part of it cannot be valued."""
+        found: list[Exposure] = []
+        for symbol, trade in books.trades.items():
+            fx_rate = self._view.fx_or_none(symbol, now) or trade.entry_fx
+            if fx_rate is None:
+                raise NoRate(f"the entry under way in {symbol} cannot be valued in {self._view.currency}")
+            price = decimal_of(self._view.last_close(symbol) or trade.decision.signal.entry_price)
+            if trade.position is not None and trade.position.is_open:
+                found.append(self._held(trade, trade.position, price, fx_rate))
+            found.extend(
+                self._waiting(
+                    self._view.instruments[symbol], trade.decision, each.remaining, price, fx_rate, each.state
+                )
+                for each in books.open_orders(trade.trade_id, Leg.ENTRY)
+            )
+        return found
+
+    def in_flight(self, decision: Decision, now: datetime) -> Exposure:
+        """The exposure of an entry that was approved a moment ago."""
+        symbol = decision.instrument
+        price, fx_rate = decimal_of(decision.signal.entry_price), self._view.fx(symbol, now)
+        instrument = self._view.instruments[symbol]
+        return self._waiting(instrument, decision, decision.quantity, price, fx_rate, OrderState.PENDING)
+
+    def _held(self, trade: Trade, position: Position, price: Decimal, fx_rate: Decimal) -> Exposure:
+        stop = trade.stop_price or decimal_of(trade.decision.signal.stop_price)
+        per_unit = max(ZERO, (position.entry_price - stop) * position.side.sign)
+        quantity = abs(position.quantity)
+        return Exposure(
+            instrument=self._view.instruments[position.instrument],
+            side=position.side,
+            quantity=quantity,
+            price=price,
+            fx_rate=fx_rate,
+            risk=per_unit * quantity * fx_rate,
+            unknown=False,
+            in_flight=False,
+        )
+
+    def _waiting(
+        self,
+        instrument: Instrument,
+        decision: Decision,
+        remaining: Decimal,
+        price: Decimal,
+        fx_rate: Decimal,
+        state: OrderState,
+    ) -> Exposure:
+        return Exposure(
+            instrument=instrument,
+            side=decision.signal.side,
+            quantity=remaining,
+            price=price,
+            fx_rate=fx_rate,
+            risk=decision.risk_amount * remaining / decision.quantity,
+            unknown=state is OrderState.UNKNOWN,
+            in_flight=True,
+        )
