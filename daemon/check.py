@@ -118,6 +118,16 @@ def _data(around: Surroundings) -> Iterator[CheckRow]:
             yield CheckRow(name, readable, str(file) if readable else f"{file} is no readable file")
 
 
+def _strategies(around: Surroundings) -> Iterator[CheckRow]:
+    folder = around.config.signals.strategies
+    if folder is None:
+        return
+    from signals.strategies import STRATEGIES, load_strategies  # noqa: PLC0415 - brings numpy
+
+    own = [strategy.name for strategy in load_strategies(folder)[len(STRATEGIES) :]]
+    yield CheckRow("strategies", True, f"{folder}: {', '.join(own) or 'none'} beside the shipped ones")
+
+
 def _clock(_around: Surroundings) -> Iterator[CheckRow]:
     wall_ns, steady_ns = time.time_ns(), time.monotonic_ns()
     time.sleep(0.02)
@@ -151,6 +161,7 @@ _CHECKS: tuple[tuple[str, Callable[[Surroundings], Iterator[CheckRow]]], ...] = 
     ("state folder", _state_folder),
     ("journal", _journal),
     ("candles", _data),
+    ("strategies", _strategies),
     ("clock", _clock),
     ("SQLite", _database),
     ("programs", _programs),

@@ -12,7 +12,7 @@ from daemon.options import ReplayOptions
 from daemon.paths import AccountPaths, replay_paths, state_root
 from daemon.story import Story, tell
 from daemon.summary import Summary
-from daemon.wiring import Sources
+from daemon.wiring import Sources, signals_of, strategies_of
 from domain.errors import InvalidInput
 from domain.instruments import AssetClass
 from market.external import read_external
@@ -20,6 +20,7 @@ from market.feed import Feed
 from market.recorded import RecordedFeed, load_folder
 from market.registry import Registry
 from sentiment.calendar import load_calendar
+from signals.strategies import strategy_hash
 
 ROUND_CASH = {"INR": Decimal(1_000_000), "JPY": Decimal(1_000_000), "KRW": Decimal(10_000_000)}
 """Starting cash in currencies in which ten thousand buys next to nothing; used unless one is given."""
@@ -104,7 +105,7 @@ def _with_cash(options: ReplayOptions, currency: str) -> Config:
 
 
 def _paths(options: ReplayOptions, config: Config, currency: str, environ: Mapping[str, str]) -> AccountPaths:
-    """A folder of its own for every different replay; the same replay finds its own again."""
+    """A folder of its own for every different replay; the same replay finds its own again, until a strategy changes."""
     parts = (
         str(options.folder.resolve()),
         options.timeframe,
@@ -118,6 +119,7 @@ def _paths(options: ReplayOptions, config: Config, currency: str, environ: Mappi
         *(_path(each) for each in (options.calendar, options.headlines, options.external)),
         options.simulated_operator,
         digest_of(config),
+        strategy_hash(signals_of(config, options.timeframe), strategies_of(config)),
     )
     return replay_paths(state_root(environ, options.state), *parts)
 

@@ -81,10 +81,9 @@ class Journal:
             if not batch:
                 return self._sequence
             sequence = self._sequence + 1
-            states = batch.states()
             self._failure = f"the journal {self._held.shown} stopped in the middle of commit {sequence}: open it again"
             try:
-                self._write(batch, states, sequence, self._statements)
+                self._write(batch, sequence, self._statements)
             except (self._held.driver_errors, OverflowError) as error:
                 self._give_up(sequence, error)
             self._failure = None
@@ -125,9 +124,8 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _write(
-        self, batch: Batch, states: list[tuple[str, str]], sequence: int, statements: Statements
-    ) -> None:
+    def _write(self, batch: Batch, sequence: int, statements: Statements) -> None:
+        states = batch.states()
         cursor = self._cursor
         cursor.execute(self._held.begin)
         facts = 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -208,27 +208,30 @@ class OnlineFilter:
 
     def checkpoint(self) -> str:
         """The whole state as one line of JSON; floats are written so that they read back as the same bits."""
+        return self.snapshot()()
+
+    def snapshot(self) -> Callable[[], str]:
+        """The state of now, taken apart from the filter; called, it gives the checkpoint, which takes longer."""
         scaler, weights = self._scaler, self._model.weights
         names = list(scaler.counts)
-        return _COMPACT.encode(
-            {
-                "format": FORMAT,
-                "family": FAMILY,
-                "schema": self._schema,
-                "counts": [self._labels, self._winners, self._refused_schema, self._refused_empty],
-                "weight_sums": [self._weight_total, self._weight_winners],
-                "by_source": self._by_source,
-                "steps": self._model.optimizer.n_iterations,
-                "features": names,
-                "seen": list(scaler.counts.values()),
-                "means": [scaler.means[name] for name in names],
-                "variances": [scaler.vars[name] for name in names],
-                "weight_names": None if list(weights) == names else list(weights),
-                "weights": list(weights.values()),
-                "overall": self._overall.state(),
-                "speaking": self._speaking.state(),
-            }
-        )
+        state = {
+            "format": FORMAT,
+            "family": FAMILY,
+            "schema": self._schema,
+            "counts": [self._labels, self._winners, self._refused_schema, self._refused_empty],
+            "weight_sums": [self._weight_total, self._weight_winners],
+            "by_source": dict(self._by_source),
+            "steps": self._model.optimizer.n_iterations,
+            "features": names,
+            "seen": list(scaler.counts.values()),
+            "means": [scaler.means[name] for name in names],
+            "variances": [scaler.vars[name] for name in names],
+            "weight_names": None if list(weights) == names else list(weights),
+            "weights": list(weights.values()),
+            "overall": self._overall.state(),
+            "speaking": self._speaking.state(),
+        }
+        return lambda: _COMPACT.encode(state)
 
     @classmethod
     def restore(cls, text: str, settings: OnlineSettings | None = None, *, schema: str) -> OnlineFilter:

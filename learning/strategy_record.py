@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -110,17 +110,18 @@ class StrategyRecord:
 
     def checkpoint(self) -> str:
         """The whole state as one line of JSON that reads back bit for bit."""
-        return json.dumps(
-            {
-                "format": FORMAT,
-                "strategies": {name: [tally.count, tally.total_r] for name, tally in self._tallies.items()},
-                "recent": [[closed, earned, list(strategies)] for closed, earned, strategies in self._recent],
-                "counted": self._counted,
-                "newest": self._newest,
-            },
-            separators=(",", ":"),
-            allow_nan=False,
-        )
+        return self.snapshot()()
+
+    def snapshot(self) -> Callable[[], str]:
+        """The state of now, taken apart from the record; called, it gives the checkpoint, which takes longer."""
+        state = {
+            "format": FORMAT,
+            "strategies": {name: [tally.count, tally.total_r] for name, tally in self._tallies.items()},
+            "recent": list(self._recent),
+            "counted": dict(self._counted),
+            "newest": self._newest,
+        }
+        return lambda: _COMPACT.encode(state)
 
     @classmethod
     def restore(cls, text: str, settings: StrategyRecordSettings | None = None) -> StrategyRecord:
@@ -165,6 +166,9 @@ class StrategyRecord:
             if closed > remembered:
                 break
             del self._counted[decision_id]
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def _finite(value: float) -> float:

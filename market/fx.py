@@ -22,7 +22,7 @@ class RateBook:
     `pegs` are rates taken as given, (USDT, USD) -> 1 for example; nothing is pegged unless declared.
     """
 
-    __slots__ = ("_last", "_max_age", "_pairs", "_pegs")
+    __slots__ = ("_last", "_max_age", "_pairs", "_pegs", "_told")
 
     def __init__(
         self,
@@ -37,10 +37,12 @@ class RateBook:
         self._last: dict[str, tuple[float, datetime]] = {}
         self._max_age = max_age
         self._pegs = dict(pegs or {})
+        self._told: tuple[datetime, frozenset[str] | None, FxRates] | None = None
 
     def update(self, symbol: str, price: float, at: datetime) -> None:
         """Remember a close; symbols that are no pair of currencies are remembered and never used."""
         self._last[symbol] = (price, at)
+        self._told = None
 
     def rates(self, now: datetime, needed: Iterable[str] | None = None) -> FxRates:
         """The rates known at `now`: pegs, and pairs whose close is within the age limit.
@@ -53,6 +55,9 @@ class RateBook:
         wanted = None if needed is None else frozenset(needed)
         if wanted is not None and len(wanted) < 2:
             return FxRates(as_of=now)
+        # Asked for several times in every moment between two closes.
+        if self._told is not None and self._told[0] == now and self._told[1] == wanted:
+            return self._told[2]
         rates = dict(self._pegs)
         for symbol, pair in self._pairs.items():
             last = self._last.get(symbol)
@@ -60,4 +65,5 @@ class RateBook:
                 continue
             if wanted is None or not wanted.isdisjoint(pair):
                 rates[pair] = decimal_of(last[0])
-        return FxRates(as_of=now, rates=rates)
+        self._told = (now, wanted, FxRates(as_of=now, rates=rates))
+        return self._told[2]

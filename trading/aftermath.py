@@ -112,8 +112,8 @@ class Aftermath:
         batch.add(sample)
         updated = self.model.learn(sample, decision.ml)
         self.record.update(outcome)
-        batch.put_state(MODEL_KEY, self.model.checkpoint())
-        batch.put_state(RECORD_KEY, self.record.checkpoint())
+        batch.put_state(MODEL_KEY, self.model.snapshot())
+        batch.put_state(RECORD_KEY, self.record.snapshot())
         self._observer.learned(sample, updated)
 
     def _deposit(self, cash: CashEvent, batch: Batch) -> None:

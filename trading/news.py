@@ -8,7 +8,7 @@ from datetime import datetime
 from domain.decisions import SentimentView
 from domain.holds import Hold
 from domain.instruments import Instrument
-from domain.records import CalendarEvent, NewsItem
+from domain.records import CalendarEvent, NewsItem, TextScore
 from journal.batch import Batch
 from sentiment.aggregate import SentimentBook
 from sentiment.blackout import Blackout
@@ -49,10 +49,16 @@ class News:
         self.texts += len(report.scored)
         self.dropped += len(report.dropped)
 
-    def recall(self, items: Iterable[NewsItem]) -> None:
-        """Let texts of the past count again, after a restart; they are durable already."""
-        if self._scorer is not None and self._book is not None:
-            take_in(items, self._scorer, self._book)
+    def recall(self, items: Iterable[NewsItem], scores: Mapping[str, Sequence[TextScore]]) -> None:
+        """Let texts of the past count again, after a restart, with the scores they were given (by news id).
+
+        All of them, however old: the age of the newest text and which text was a copy of which depend on them.
+        """
+        if self._scorer is None or self._book is None:
+            return
+        for item in items:
+            known = [score for score in scores.get(item.news_id, ()) if score.model == self._scorer.name]
+            self._book.add(item, known[0] if known else self._scorer.score([item.text])[0])
 
     def view(self, symbol: str, now: datetime) -> SentimentView | None:
         """Aggregated sentiment of one instrument with the calendar's event score; None when nobody reads news."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from domain.decisions import DecisionStatus, OutcomeKind
 from domain.errors import Impossible
@@ -21,9 +21,6 @@ from trading.orders import CLOCK_KEY
 from trading.risk_keeper import RISK_KEY, RiskKeeper
 from trading.shadows import ShadowBook
 from trading.view import MarketView
-
-NEWS_MEMORY = timedelta(hours=48)
-"""Older texts weigh nothing any more."""
 
 _TRAVELLING = frozenset({CashKind.REALIZED, CashKind.FEE})
 """What travels with its fill, and is never told as cash."""
@@ -141,7 +138,7 @@ def restore_rest(
     last_scan = read.last_scan()
     if last_scan is not None:
         view.observe_until(last_scan.at)
-        news.recall(read.news(since=last_scan.at - NEWS_MEMORY))
+        news.recall(read.news(), read.scores())
     _restore_shadows(read, books, view, shadows, aftermath)
     points = read.equity(limit=1, newest_first=True)
     return Resumption(clock=stored_clock(read), last_scan=last_scan, last_point=points[0] if points else None)

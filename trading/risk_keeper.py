@@ -51,4 +51,4 @@ class RiskKeeper:
             self._holds.set(hold, batch)
         if after is not before:
             self._state = after
-            batch.put_state(RISK_KEY, after.to_json())
+            batch.put_state(RISK_KEY, after.to_json)

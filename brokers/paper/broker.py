@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 
@@ -122,7 +123,8 @@ class PaperBroker:
     async def events(self, after: str) -> Events:
         """See `Broker.events`; the cursor is the number of the last event, as text.
 
-        Raises `InvalidInput` for a cursor this ledger never gave: it is another ledger, or this one was lost.
+        What lies after the clock is not told yet: after a crash, a ledger may know more than a replay that was
+        set back. Raises `InvalidInput` for a cursor this ledger never gave: it is another ledger, or this one was lost.
         """
         self._demand_usable()
         if after == self._nothing.cursor:
@@ -136,15 +138,17 @@ class PaperBroker:
         else:
             with self._asking():
                 told = tuple(self._ledger.events_after(sequence))
-        return Events(events=told, cursor=self._nothing.cursor)
+        now = self._clock.now()
+        told = tuple(takewhile(lambda event: event.at <= now, told))
+        return Events(events=told, cursor=str(sequence + len(told)))
 
     async def report(self) -> VenueReport:
-        """See `Broker.report`; always complete."""
+        """See `Broker.report`; always complete. It is of a later time than the clock's where the ledger is ahead."""
         self._demand_usable()
         book = self._book
         held = {symbol: book.holdings[symbol].position.quantity for symbol in sorted(book.holdings)}
         return VenueReport(
-            at=self._clock.now(),
+            at=max(self._clock.now(), self._last_told()),
             account=book.account,
             currency=book.currency,
             balance=book.balance,
@@ -238,6 +242,13 @@ class PaperBroker:
             yield
         except sqlite3.Error as error:
             raise VenueUnavailable(f"the paper ledger {self._ledger.path} cannot be used: {error}") from error
+
+    def _last_told(self) -> datetime:
+        """When the last fact happened; every ledger begins with one."""
+        if self._book.recent:
+            return self._book.recent[-1].at
+        with self._asking():
+            return self._ledger.events_after(self._book.sequence - 1)[-1].at
 
     def _order(self, client_order_id: str | None) -> PaperOrder | None:
         if client_order_id is None:

@@ -87,30 +87,35 @@ def _margin(asked: Asked) -> str | None:
     price = _price_of(order, book)
     if price is None:
         return f"no price of {order.instrument} is known yet"
-    equity, gross = _equity_and_gross(book, asked.rates, besides=order)
-    opening = order.available - 2 * against  # the part against the position takes that exposure away first
-    gross += opening * price * asked.rates.rate(asked.instrument.quote, book.currency)
-    most = equity * asked.instrument.max_leverage
-    if gross > most:
-        return f"insufficient margin: exposure of {gross:.2f} {book.currency} would exceed {most:.2f}"
+    equity, bound = _equity_and_margin(book, asked.rates, besides=order)
+    opening = order.available - 2 * against  # the part against the position gives that margin back first
+    bound += opening * price * asked.rates.rate(asked.instrument.quote, book.currency) / asked.instrument.max_leverage
+    if bound > equity:
+        return f"insufficient margin: {bound:.2f} {book.currency} would be bound, equity is {equity:.2f}"
     return None
 
 
-def _equity_and_gross(book: Book, rates: FxRates, *, besides: PaperOrder) -> tuple[Decimal, Decimal]:
-    """Balance plus floating profit, and the exposure of positions and resting entries, in account currency."""
-    equity, gross = book.balance, ZERO
+def _equity_and_margin(book: Book, rates: FxRates, *, besides: PaperOrder) -> tuple[Decimal, Decimal]:
+    """Balance plus floating profit, and what positions and resting entries bind, in account currency.
+
+    An instrument binds its notional divided by its own leverage, whatever else is held.
+    """
+    equity, bound = book.balance, ZERO
     for symbol, holding in book.holdings.items():
-        rate = rates.rate(book.instruments[symbol].quote, book.currency)
+        instrument = book.instruments[symbol]
+        rate = rates.rate(instrument.quote, book.currency)
         price = _mark(book, symbol) or holding.position.entry_price
         equity += holding.position.floating(price, rate)
-        gross += abs(holding.position.quantity) * price * rate
+        bound += abs(holding.position.quantity) * price * rate / instrument.max_leverage
     for other in book.open.values():
         price_of_other = _price_of(other, book)
         if other.reduce_only or price_of_other is None or other.client_order_id == besides.client_order_id:
             continue
-        rate = rates.rate(book.instruments[other.instrument].quote, book.currency)
-        gross += max(ZERO, other.available - book.reducible(other)) * price_of_other * rate
-    return equity, gross
+        instrument = book.instruments[other.instrument]
+        rate = rates.rate(instrument.quote, book.currency)
+        opening = max(ZERO, other.available - book.reducible(other))
+        bound += opening * price_of_other * rate / instrument.max_leverage
+    return equity, bound
 
 
 def _price_of(order: PaperOrder, book: Book) -> Decimal | None:

@@ -208,6 +208,7 @@ def _prepare(config: Config, *, quietly: bool = False) -> None:
     """
     from daemon.logs import configure_logs  # noqa: PLC0415
 
+    gc.freeze()  # modules stay until the end: walking them over and over costs a fifth of the start
     gc.enable()
     level = "warning" if quietly and config.logs.level == "info" else config.logs.level
     configure_logs(level=level, format_=config.logs.format)

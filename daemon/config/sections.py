@@ -56,7 +56,8 @@ class FeedSection(Section):
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 7
     edge: Annotated[float, Field(ge=0, le=1)] | None = None
     """How strongly the simulated market's headlines and trends foretell its moves; None takes the market's own."""
-    bars: Annotated[int, Field(ge=100, le=1_000_000)] = 2_000
+    bars: Annotated[int, Field(ge=100, le=1_000_000)] = 3_000
+    """How many bars the simulated market is told in advance in a live run."""
 
 
 class SentimentSection(Section):
@@ -76,8 +77,6 @@ class ScheduleSection(Section):
     reconcile_every_s: Annotated[int, Field(ge=5, le=3_600)] = 60
     equity_every_s: Annotated[int, Field(ge=5, le=86_400)] = 60
     heartbeat_every_s: Annotated[int, Field(ge=1, le=300)] = 10
-    sentiment_every_s: Annotated[int, Field(ge=10, le=86_400)] = 300
-    calendar_every_s: Annotated[int, Field(ge=60, le=86_400)] = 3_600
     data_quality_at: UtcTime = time(6, 0)
     ensemble_weights_at: UtcTime = time(0, 15)
 

@@ -38,7 +38,7 @@ def bench():
         ({"quantity": "0.01"}, "notional 1.000 is below the minimum 5 USD"),
         (
             {"quantity": "501"},
-            "insufficient margin: exposure of 50100.00 USD would exceed 50000.00",
+            "insufficient margin: 10020.00 USD would be bound, equity is 10000.00",
         ),
     ],
 )
@@ -94,9 +94,24 @@ async def test_margin_counts_resting_entries_and_positions_of_all_instruments():
     await bench.send("more", quantity="120", symbol="ETHUSD")
     (event,) = await bench.told(EventKind.REJECTED)
     assert event.client_order_id == "more"
-    assert event.reason == "insufficient margin: exposure of 51000.00 USD would exceed 49850.00"
+    assert event.reason == "insufficient margin: 10200.00 USD would be bound, equity is 9970.00"
     await bench.send("less", quantity="90", symbol="ETHUSD")
     assert await bench.state("less") == "accepted"
+
+
+async def test_margin_is_bound_at_each_instruments_own_leverage():
+    """A leveraged currency pair beside an unleveraged share: what one binds is not judged by the other's leverage."""
+    pair, share = instrument("EURUSD", max_leverage=Decimal(30)), instrument("ABCUSD", max_leverage=Decimal(1))
+    bench = Bench(instruments={"EURUSD": pair, "ABCUSD": share})
+    bench.opens(100.0, symbol="EURUSD")
+    bench.opens(100.0, symbol="ABCUSD")
+    await bench.send("pair", symbol="EURUSD", quantity="1000")
+    await bench.send("share", symbol="ABCUSD", quantity="60")
+    assert await bench.told(EventKind.REJECTED) == []
+    await bench.send("more", symbol="ABCUSD", quantity="10")
+    (event,) = await bench.told(EventKind.REJECTED)
+    assert event.client_order_id is not None
+    assert event.reason.startswith("insufficient margin: 10333.33 USD would be bound")
 
 
 async def test_turning_a_position_around_needs_margin_only_for_what_it_ends_with(bench):
@@ -151,7 +166,7 @@ async def test_a_replacement_names_both_ids_and_is_idempotent(bench):
     [
         ({"limit": "91.005"}, "price 91.005 is not a multiple of the tick 0.01"),
         ({"limit": "91", "side": Side.SELL}, "instrument, side and kind of an order cannot be replaced"),
-        ({"limit": "91", "quantity": "9999"}, "insufficient margin: exposure of 909909.00 USD would exceed 50000.00"),
+        ({"limit": "91", "quantity": "9999"}, "insufficient margin: 181981.80 USD would be bound, equity is 10000.00"),
         ({"limit": "91", "target": "nothing"}, "there is no such order"),
     ],
 )
