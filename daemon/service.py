@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,6 +16,7 @@ from daemon.clock import LiveClock
 from daemon.config import Config
 from daemon.desk import ServiceDesk
 from daemon.drive import play_due_moments
+from daemon.jobs.data_quality import DataQuality
 from daemon.jobs.standing import standing_jobs
 from daemon.live_feed import GrowingMarket, open_live_feed
 from daemon.metrics import Metrics, MetricsObserver
@@ -22,13 +24,14 @@ from daemon.metrics import serve as serve_metrics
 from daemon.notify import Notifier, Watchdog, watchdog_timeout
 from daemon.paths import AccountPaths, account_paths, state_root
 from daemon.replay import account_currency
-from daemon.schedule import LiveSchedule, standard_job
-from daemon.serving import api_served
+from daemon.schedule import Every, Job, LiveSchedule, standard_job
+from daemon.serving import announced, api_served
 from daemon.supervise import Stage, Supervisor, probe_loop_lag
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
 from daemon.wiring import Sources, Trading, blackout_of, open_journal, start, wire
 from domain.clock import EPOCH
+from domain.errors import Impossible, NotAvailable, RatchetError, VenueUnavailable
 from domain.records import JobRun
 from journal.batch import Batch
 from journal.journal import Journal
@@ -39,16 +42,41 @@ from sentiment.calendar import EventCalendar
 SETTLE_WITHIN: Final = timedelta(seconds=8)
 FLUSH_WITHIN: Final = timedelta(seconds=4)
 CLOSE_WITHIN: Final = timedelta(seconds=3)
+SCAN_WITHIN: Final = (timedelta(seconds=3), timedelta(minutes=2))
+"""A scan gets three bars, within these bounds, before it counts as standing still."""
 
 _log = logging.getLogger(__name__)
 
 
 def run_live(config: Config, environ: Mapping[str, str] = os.environ) -> int:
-    """Run until told to stop; gives the process's exit status. Raises what the configuration or journal refuse."""
+    """Run until told to stop; gives the process's exit status.
+
+    Raises what the configuration or journal refuse, and the first error that ended the run.
+    """
     paths = account_paths(state_root(environ), config.account.kind, config.account.name).create()
     with open_journal(config, paths, live=True) as journal:
-        asyncio.run(_Service(config, paths, journal, environ).run())
+        try:
+            asyncio.run(_Service(config, paths, journal, environ).run())
+        except ExceptionGroup as group:
+            raise _in_one_sentence(group) from group
     return 0
+
+
+def _in_one_sentence(group: ExceptionGroup) -> Exception:
+    """The error that speaks for all of them; the group itself where one is not ours: then the place is wanted."""
+    errors = list(_leaves(group))
+    if any(not isinstance(error, RatchetError | TimeoutError) for error in errors):
+        return group
+    own = next((error for error in errors if isinstance(error, RatchetError)), None)
+    return own if own is not None else NotAvailable("; ".join(str(error) for error in errors))
+
+
+def _leaves(group: ExceptionGroup) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 class _Service:
@@ -57,20 +85,21 @@ class _Service:
     def __init__(self, config: Config, paths: AccountPaths, journal: Journal, environ: Mapping[str, str]) -> None:
         self._config = config
         self._paths = paths
-        self._journal = journal
         self._environ = environ
         self._clock = LiveClock()
         self._notifier = Notifier.from_environment(environ)
         self._watchdog = Watchdog(monotonic=time.monotonic, feed=self._notifier.alive)
         self._is_ready = False
         self._exits = AsyncExitStack()
+        self._feed = open_live_feed(config, journal, self._clock.now())
+        currency = config.account.currency or account_currency(self._feed, None)
+        self._metrics = make_metrics(self._feed, currency)
+        self._writer = TimedWriter(ThreadWriter(journal), self._metrics.service.committed)
+        self._trading = self._wired(journal, currency)
 
-    async def run(self) -> None:
-        feed = open_live_feed(self._config, self._journal, self._clock.now())
-        currency = self._config.account.currency or account_currency(feed, None)
-        metrics = make_metrics(feed, currency)
-        writer = TimedWriter(ThreadWriter(self._journal), metrics.service.committed)
-        trading = wire(
+    def _wired(self, journal: Journal, currency: str) -> Trading:
+        feed = self._feed
+        return wire(
             config=self._config,
             clock=self._clock,
             feed=feed,
@@ -78,104 +107,165 @@ class _Service:
             paths=self._paths,
             currency=currency,
             sources=Sources(events=feed.calendar, calendar_complete=True, read_news=self._config.sentiment.enabled),
-            journal=self._journal,
-            writer=writer,
+            journal=journal,
+            writer=self._writer,
             durable=True,
-            observer=MetricsObserver(metrics),
+            observer=MetricsObserver(self._metrics),
             simulated_operator=False,
         )
-        snapshots = Snapshots(trading, metrics, self._config, live=True, state=self._paths.folder)
-        schedule = self._schedule(trading, metrics, snapshots, feed)
-        supervisor = self._supervisor(trading, schedule)
+
+    async def run(self) -> None:
+        snapshots = Snapshots(self._trading, self._metrics, self._config, live=True, state=self._paths.folder)
+        schedule = self._schedule(snapshots)
+        supervisor = self._supervisor(schedule)
         async with self._exits:
-            await self._become_ready(trading, metrics, feed, supervisor)
+            await self._become_ready(supervisor)
+            supervisor.add("journal", self._writer.watch)
             supervisor.add("schedule", schedule.run)
-            supervisor.add("loop_lag", lambda: probe_loop_lag(metrics.service.lagged))
+            supervisor.add("loop_lag", lambda: probe_loop_lag(self._metrics.service.lagged))
             timeout = watchdog_timeout(self._environ, os.getpid())
             if timeout is not None:
                 supervisor.add("watchdog", lambda: self._watchdog.run(timeout / 3))
             await supervisor.run()
 
-    async def _become_ready(
-        self, trading: Trading, metrics: Metrics, feed: GrowingMarket, supervisor: Supervisor
-    ) -> None:
+    # -- the start --------------------------------------------------------------------------------------------
+
+    async def _become_ready(self, supervisor: Supervisor) -> None:
         """Reconcile before anything trades, then serve, then tell systemd."""
-        await start(trading)
-        last_scan = trading.session.last_scan
-        feed.seek(self._clock.now() if last_scan is None else last_scan.at - timedelta(microseconds=1))
+        session = self._trading.session
+        await start(self._trading)
+        now, last_scan = self._clock.now(), session.last_scan
+        if last_scan is None:
+            session.view.observe_until(now)
+        self._feed.seek(now if last_scan is None else last_scan.at - timedelta(microseconds=1))
+        found = await DataQuality(self._trading).run(now)
+        self._finished(_run_of("data_quality", now, self._clock.now(), found), None)
+        await self._writer.flush()
         self._is_ready = True
+        await self._serve(supervisor)
+        account = session.books.account
+        self._notifier.ready(f"trading {account} on {self._feed.name}")
+        _log.info("ready", extra={"account": account, "feed": self._feed.name})
+
+    async def _serve(self, supervisor: Supervisor) -> None:
+        metrics, api = self._config.metrics, self._config.api
+        if metrics.enabled:
+            endpoint = serve_metrics(self._metrics.registry, metrics.host, metrics.port)
+            self._exits.callback(endpoint.stop)
+            _log.info("metrics_served", extra={"url": endpoint.url})
+        if not api.enabled:
+            self._exits.enter_context(announced(self._paths, None, self._clock.now()))
+            return
         desk = ServiceDesk(
-            trading=trading,
+            trading=self._trading,
             clock=self._clock,
             overdue=self._watchdog.overdue,
             ready=lambda: self._is_ready,
             mode="live",
         )
-        if self._config.metrics.enabled:
-            endpoint = serve_metrics(metrics.registry, self._config.metrics.host, self._config.metrics.port)
-            self._exits.callback(endpoint.stop)
-            _log.info("metrics_served", extra={"url": endpoint.url})
-        if self._config.api.enabled:
-            port = await self._exits.enter_async_context(
-                api_served(
-                    desk,
-                    host=self._config.api.host,
-                    port=self._config.api.port,
-                    paths=self._paths,
-                    started_at=self._clock.now(),
-                    ended=supervisor.request_stop,
-                )
+        port = await self._exits.enter_async_context(
+            api_served(
+                desk,
+                host=api.host,
+                port=api.port,
+                paths=self._paths,
+                started_at=self._clock.now(),
+                ended=supervisor.request_stop,
             )
-            _log.info("api_served", extra={"port": port})
-        self._notifier.ready(f"trading {trading.session.books.account} on {feed.name}")
-        _log.info("ready", extra={"account": trading.session.books.account, "feed": feed.name})
+        )
+        _log.info("api_served", extra={"port": port})
 
-    def _schedule(self, trading: Trading, metrics: Metrics, snapshots: Snapshots, feed: GrowingMarket) -> LiveSchedule:
+    # -- the jobs ---------------------------------------------------------------------------------------------
+
+    def _schedule(self, snapshots: Snapshots) -> LiveSchedule:
+        plan, span = self._config.schedule, self._feed.timeframe.span
+        least, most = SCAN_WITHIN
+
         async def scan(_due: datetime) -> None:
-            if feed.grow(self._clock.now()):
-                calendar = EventCalendar(feed.calendar)
-                blackout = Blackout(feed.calendar, blackout_of(self._config, complete=True))
-                trading.session.news.follow(feed.calendar, calendar, blackout)
-            await play_due_moments(trading, self._clock, snapshots.after)
-
-        async def heartbeat(_due: datetime) -> None:
-            point = trading.session.last_point
-            equity = "" if point is None else f", equity {point.equity:,.2f} {trading.currency}"
-            self._notifier.status(f"{len(trading.session.books.open_trades())} positions{equity}")
+            self._follow_growth()
+            await play_due_moments(self._trading, self._clock, snapshots.after)
 
         async def equity(_due: datetime) -> None:
-            async with trading.session.one_at_a_time:
-                await trading.session.revalue()
+            await self._trading.session.revalue()
 
-        def finished(run: JobRun, _error: BaseException | None) -> None:
-            metrics.service.job_ran(run.job, run.outcome, (run.finished_at - EPOCH).total_seconds())
-            batch = Batch()
-            batch.add(run)
-            trading.writer.defer(batch)
-
-        delay = timedelta(seconds=self._config.schedule.scan_delay_s)
-        span = trading.session.view.timeframe.span
         jobs = (
-            standard_job("scan", scan, bar=span, delay=min(delay, span / 4)),
-            standard_job("heartbeat", heartbeat),
-            standard_job("equity", equity),
-            *standing_jobs(trading, metrics, snapshots, self._config),
+            standard_job(
+                "scan",
+                scan,
+                bar=span,
+                delay=min(timedelta(seconds=plan.scan_delay_s), span / 4),
+                deadline=min(most, max(least, 3 * span)),
+            ),
+            standard_job("equity", equity, trigger=Every(period=timedelta(seconds=plan.equity_every_s))),
+            *standing_jobs(self._trading, self._metrics, snapshots, self._config),
         )
-        return LiveSchedule(jobs, clock=self._clock, watch=self._watchdog, finished=finished)
+        every = Every(period=timedelta(seconds=plan.heartbeat_every_s))
+        return LiveSchedule(
+            (*(self._alone(job) for job in jobs), standard_job("heartbeat", self._heartbeat, trigger=every)),
+            clock=self._clock,
+            watch=self._watchdog,
+            finished=self._finished,
+        )
 
-    def _supervisor(self, trading: Trading, schedule: LiveSchedule) -> Supervisor:
+    def _alone(self, job: Job) -> Job:
+        """The job under the session's lock: while another waits for its commit, the books are ahead of the journal.
+
+        After a commit has failed nothing runs any more, for what is in memory was never written down.
+        """
+
+        async def run(due: datetime) -> str | None:
+            async with self._trading.session.one_at_a_time:
+                self._writer.demand_whole()
+                found = await job.run(due)
+                await self._writer.flush()
+            return found
+
+        return replace(job, run=run)
+
+    async def _heartbeat(self, _due: datetime) -> None:
+        point = self._trading.session.last_point
+        equity = "" if point is None else f", equity {point.equity:,.2f} {self._trading.currency}"
+        self._notifier.status(f"{len(self._trading.session.books.open_trades())} positions{equity}")
+
+    def _follow_growth(self) -> None:
+        if not self._feed.grow(self._clock.now()):
+            return
+        news, events = self._trading.session.news, self._feed.calendar
+        batch = Batch()
+        for event in events[len(news.events) :]:
+            batch.add(event)
+        self._writer.defer(batch)
+        news.follow(events, EventCalendar(events), Blackout(events, blackout_of(self._config, complete=True)))
+
+    def _finished(self, run: JobRun, error: BaseException | None) -> None:
+        """Count and keep a job's run. What a restart from the journal must put right is raised, and ends the run.
+
+        A scan that failed half-way has left more in memory than was written down; only a venue that did not answer
+        leaves everything as it was.
+        """
+        self._metrics.service.job_ran(run.job, run.outcome, (run.finished_at - EPOCH).total_seconds())
+        batch = Batch()
+        batch.add(run)
+        self._writer.defer(batch)
+        half_done = run.job == "scan" and not isinstance(error, VenueUnavailable)
+        if error is not None and (half_done or isinstance(error, Impossible)):
+            raise error
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def _supervisor(self, schedule: LiveSchedule) -> Supervisor:
         async def settle() -> None:
             left = await schedule.drain(SETTLE_WITHIN - timedelta(seconds=1))
             if left:
                 _log.warning("jobs_left", extra={"jobs": ", ".join(left)})
 
-        async def flush() -> None:
-            await trading.writer.flush()
-            await trading.writer.close()
-
         stages = (
             Stage(name="settle_orders", run=settle, budget=SETTLE_WITHIN),
-            Stage(name="flush_journal", run=flush, budget=FLUSH_WITHIN),
-            Stage(name="close_broker", run=trading.broker.close, budget=CLOSE_WITHIN),
+            Stage(name="flush_journal", run=self._writer.close, budget=FLUSH_WITHIN),
+            Stage(name="close_broker", run=self._trading.broker.close, budget=CLOSE_WITHIN),
         )
         return Supervisor(stages=stages, stopping=self._notifier.stopping)
+
+
+def _run_of(job: str, started: datetime, finished: datetime, found: str) -> JobRun:
+    return JobRun(job=job, due_at=started, started_at=started, finished_at=finished, outcome="done", detail=found)

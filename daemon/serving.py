@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,8 +28,9 @@ async def api_served(
 
     `ended` is told when the server ends by itself. Raises `NotAvailable` when it does not listen in time.
     """
-    secrets = secrets_folder(paths.folder.parent)
-    token = api_token(secrets, environ=os.environ)
+    token = api_token(secrets_folder(paths.folder.parent), environ=os.environ)
+    # The server's own lines say nothing that ours do not.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(create_app(desk, token), host, port, listening.set_result), name="api")
     either: set[asyncio.Future[Any]] = {serving, listening}
@@ -41,17 +43,26 @@ async def api_served(
         raise NotAvailable(f"the API did not listen on {host}:{port} within {LISTEN_WITHIN_S:.0f} s")
     serving.add_done_callback(lambda task: ended("the API ended") if not task.cancelled() else None)
     shown = f"[{host}]" if ":" in host else host
-    address = DaemonAddress(
-        pid=os.getpid(),
-        api=f"http://{shown}:{listening.result()}",
-        started_at=started_at.isoformat(),
-        secrets=str(secrets),
-    )
-    address.write(paths.daemon)
     try:
-        yield listening.result()
+        with announced(paths, f"http://{shown}:{listening.result()}", started_at):
+            yield listening.result()
     finally:
-        paths.daemon.unlink(missing_ok=True)
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await serving
+
+
+@contextmanager
+def announced(paths: AccountPaths, api: str | None, started_at: datetime) -> Iterator[None]:
+    """While inside, `daemon.json` says who runs on this account, and where its API listens (None: it serves none)."""
+    address = DaemonAddress(
+        pid=os.getpid(),
+        api=api,
+        started_at=started_at.isoformat(),
+        secrets=str(secrets_folder(paths.folder.parent)),
+    )
+    address.write(paths.daemon)
+    try:
+        yield
+    finally:
+        paths.daemon.unlink(missing_ok=True)
