@@ -18,8 +18,8 @@ from daemon.desk import ServiceDesk
 from daemon.drive import play_due_moments
 from daemon.jobs.data_quality import DataQuality
 from daemon.jobs.standing import standing_jobs
-from daemon.live_feed import GrowingMarket, open_live_feed
-from daemon.metrics import Metrics, MetricsObserver
+from daemon.live_feed import open_live_feed
+from daemon.metrics import MetricsObserver
 from daemon.metrics import serve as serve_metrics
 from daemon.notify import Notifier, Watchdog, watchdog_timeout
 from daemon.paths import AccountPaths, account_paths, state_root
@@ -58,15 +58,18 @@ def run_live(config: Config, environ: Mapping[str, str] = os.environ) -> int:
         try:
             asyncio.run(_Service(config, paths, journal, environ).run())
         except ExceptionGroup as group:
-            raise _in_one_sentence(group) from group
+            told = _in_one_sentence(group)
+            if told is None:
+                raise
+            raise told from group
     return 0
 
 
-def _in_one_sentence(group: ExceptionGroup) -> Exception:
-    """The error that speaks for all of them; the group itself where one is not ours: then the place is wanted."""
+def _in_one_sentence(group: ExceptionGroup) -> RatchetError | None:
+    """The error that speaks for all of them; None where one is not ours: then the places are wanted."""
     errors = list(_leaves(group))
     if any(not isinstance(error, RatchetError | TimeoutError) for error in errors):
-        return group
+        return None
     own = next((error for error in errors if isinstance(error, RatchetError)), None)
     return own if own is not None else NotAvailable("; ".join(str(error) for error in errors))
 
@@ -231,9 +234,11 @@ class _Service:
         if not self._feed.grow(self._clock.now()):
             return
         news, events = self._trading.session.news, self._feed.calendar
+        known = {event.event_id for event in news.events}
         batch = Batch()
-        for event in events[len(news.events) :]:
-            batch.add(event)
+        for event in events:
+            if event.event_id not in known:
+                batch.add(event)
         self._writer.defer(batch)
         news.follow(events, EventCalendar(events), Blackout(events, blackout_of(self._config, complete=True)))
 

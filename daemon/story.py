@@ -19,7 +19,6 @@ from daemon.metrics import serve as serve_metrics
 from daemon.paths import AccountPaths
 from daemon.progress import RunProgress
 from daemon.schedule import ReplaySchedule
-from daemon.serving import api_served
 from daemon.summary import Summary, summarise_run
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
@@ -88,7 +87,14 @@ async def _play(story: Story, journal: Journal) -> Summary:
             observer=Observers(MetricsObserver(metrics), progress),
             simulated_operator=story.simulated_operator,
         )
-        snapshots = Snapshots(trading, metrics, story.config, live=False, state=story.paths.folder)
+        snapshots = Snapshots(
+            trading,
+            metrics,
+            story.config,
+            live=False,
+            state=story.paths.folder,
+            served=story.metrics_port is not None,
+        )
         began = time.monotonic()
         played = _Played(snapshots)
         try:
@@ -103,6 +109,8 @@ async def _play(story: Story, journal: Journal) -> Summary:
                     endpoint = serve_metrics(metrics.registry, port=story.metrics_port)
                     serving.callback(endpoint.stop)
                 if story.api_port is not None:
+                    from daemon.serving import api_served  # noqa: PLC0415 - only who serves pays for FastAPI
+
                     desk = ServiceDesk(
                         trading=trading, clock=clock, overdue=tuple, ready=lambda: True, mode=story.title
                     )

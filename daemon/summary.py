@@ -20,6 +20,7 @@ from learning.online import OnlineReport
 class Summary:
     """One run. Amounts are account currency; `finished` is False when it was stopped before the feed's end.
 
+    `max_drawdown` is measured from the highest equity of the whole run, also where a resume re-based the peak.
     `bars_played` are those of this process in `elapsed_s`; a run that was continued has more `bars` in its journal.
     """
 
@@ -114,6 +115,9 @@ def summarise_run(
     deposits = sum((cash.amount for cash in read.cash() if cash.kind is CashKind.DEPOSIT), Decimal(0))
     counts = read.counts()
     classes = {instrument.asset_class for instrument in view.tradable.values()}
+    statistics = summarise(
+        real, points, periods_per_year=min(periods_per_year_of(each, view.timeframe.span) for each in classes)
+    )
     return Summary(
         title=title,
         currency=trading.currency,
@@ -132,9 +136,7 @@ def summarise_run(
         },
         decisions=read.reason_counts(),
         silent=read.scan_reason_totals(),
-        statistics=summarise(
-            real, points, periods_per_year=min(periods_per_year_of(each, view.timeframe.span) for each in classes)
-        ),
+        statistics=statistics,
         shadow_r=_mean([shadow.r_net for shadow in shadows.values()]),
         real_less_shadow_r=_mean(_differences(real, shadows)),
         model=trading.session.aftermath.model.report(),
@@ -148,7 +150,7 @@ def summarise_run(
         incidents=_incidents(read),
         equity_start=deposits,
         equity_end=points[-1].equity if points else deposits,
-        max_drawdown=max((point.drawdown for point in points), default=0.0),
+        max_drawdown=statistics.equity.max_drawdown or 0.0,
         open_positions=len(trading.session.books.open_trades()),
         bars_played=bars_played,
         elapsed_s=elapsed_s,

@@ -38,9 +38,12 @@ def make_metrics(feed: Feed, currency: str) -> Metrics:
 
 
 class Snapshots:
-    """Tells the metrics after each moment what no single event knows."""
+    """Tells the metrics after each moment what no single event knows; nothing where nobody can read them."""
 
-    def __init__(self, trading: Trading, metrics: Metrics, config: Config, *, live: bool, state: Path) -> None:
+    def __init__(
+        self, trading: Trading, metrics: Metrics, config: Config, *, live: bool, state: Path, served: bool = True
+    ) -> None:
+        self._served = served
         self._trading = trading
         self._metrics = metrics
         metrics.service.built(
@@ -51,6 +54,9 @@ class Snapshots:
         self._texts = 0
 
     def after(self, moment: Moment) -> None:
+        """Tell what is so once this moment is over."""
+        if not self._served:
+            return
         session = self._trading.session
         at = (moment.at - EPOCH).total_seconds()
         for ref in moment.closed:
@@ -69,6 +75,8 @@ class Snapshots:
 
     def measure_model(self) -> None:
         """The online model's figures; dearer than the rest, so told by a job."""
+        if not self._served:
+            return
         report = self._trading.session.aftermath.model.report()
         self._metrics.learning.measured(
             labels=report.labels,

@@ -296,6 +296,7 @@ async def start(trading: Trading) -> None:
     """The barrier: take in what happened while nobody was looking, and compare with the venue, before anything
     trades. Raises `NotAvailable` when the account is not funded."""
     session = trading.session
+    session.retell()
     await session.desk.pump()
     batch = Batch()
     await session.reconciler.run(batch)

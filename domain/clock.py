@@ -31,18 +31,20 @@ class SteppedClock:
 
     def move_to(self, moment: datetime) -> None:
         """Move to `moment`; raises `Impossible` when that lies in the past."""
-        if moment < self._now:
+        if require_utc(moment, "moment") < self._now:
             raise Impossible(f"the clock cannot go back from {self._now.isoformat()} to {moment.isoformat()}")
         self._now = moment
 
 
 def require_utc(moment: datetime, name: str) -> datetime:
     """Give `moment` back if it is aware and UTC; raise `InvalidRecord` otherwise."""
-    offset = moment.utcoffset()
-    if offset is None:
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.utcoffset() is None:
         raise InvalidRecord(f"{name} is {moment.isoformat()}, a time without a zone; times are aware UTC")
-    if offset != timedelta(0):
-        raise InvalidRecord(f"{name} is {moment.isoformat()}; times are UTC")
+    # A zone that merely stands at UTC now (London in winter) has no offset of its own, and will move.
+    if moment.tzinfo is None or moment.tzinfo.utcoffset(None) != timedelta(0):
+        raise InvalidRecord(f"{name} is {moment.isoformat()} in {moment.tzinfo}; times are UTC")
     return moment
 
 

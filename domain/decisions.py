@@ -242,7 +242,8 @@ class Decision:
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if require_utc(self.decided_at, "decided_at") < self.bar_opened_at + self.timeframe.span:
+        bar_closed_at = require_utc(self.bar_opened_at, "bar_opened_at") + self.timeframe.span
+        if require_utc(self.decided_at, "decided_at") < bar_closed_at:
             raise InvalidRecord(f"decision {self.decision_id} was taken before its bar closed")
         if (self.status is DecisionStatus.ORDERED) != (self.quantity > 0):
             raise InvalidRecord(f"decision {self.decision_id} is {self.status} with a quantity of {self.quantity}")
@@ -316,7 +317,7 @@ class Sample:
     def __post_init__(self) -> None:
         if require_utc(self.resolved_at, "resolved_at") < require_utc(self.decided_at, "decided_at"):
             raise InvalidRecord(f"sample {self.decision_id} was resolved before it was decided")
-        if self.label != int(self.r_net > 0):
+        if not math.isfinite(self.r_net) or self.label != int(self.r_net > 0):
             raise InvalidRecord(f"sample {self.decision_id}: label {self.label} at {self.r_net} R")
         if not (self.weight > 0 and math.isfinite(self.weight)):
             raise InvalidRecord(f"sample {self.decision_id}: weight {self.weight}")

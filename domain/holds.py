@@ -73,6 +73,10 @@ class Hold:
 
     def __post_init__(self) -> None:
         require_utc(self.since, "since")
+        for name in ("until", "cleared_at"):
+            moment = getattr(self, name)
+            if moment is not None:
+                require_utc(moment, name)
         ends = (self.until is not None) + (self.condition is not None) + self.latched
         if ends != 1:
             raise InvalidRecord(f"hold {self.cause}: it must end by exactly one of a time, a condition or a person")

@@ -8,8 +8,9 @@ ORDER_PREFIX = "rt"
 
 
 def digest(*parts: object, length: int = 20) -> str:
-    """A hexadecimal name for `parts`, in order; parts may not be confused with each other."""
-    text = "\x1f".join(str(part) for part in parts)
+    """A hexadecimal name for the texts of `parts`, in order; where one ends and the next begins is part of it."""
+    texts = [str(part) for part in parts]
+    text = "".join(f"{len(each)}:{each}" for each in texts)
     return hashlib.blake2b(text.encode(), digest_size=(length + 1) // 2).hexdigest()[:length]
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from domain.clock import require_utc
 from domain.errors import InvalidRecord, NoRate
-from domain.numbers import step_down, step_nearest
+from domain.numbers import above_zero, decimal_of, step_down, step_nearest
 
 
 class AssetClass(StrEnum):
@@ -85,10 +85,10 @@ class Instrument:
 
     def __post_init__(self) -> None:
         for name in ("tick", "lot", "pip", "min_quantity", "max_spread_pips", "max_leverage"):
-            if getattr(self, name) <= 0:
+            if not above_zero(getattr(self, name)):
                 raise InvalidRecord(f"{self.symbol}: {name} is {getattr(self, name)}; it must be above 0")
         for name in ("min_notional", "spread_bps", "fee_rate"):
-            if getattr(self, name) < 0:
+            if not getattr(self, name).is_finite() or getattr(self, name) < 0:
                 raise InvalidRecord(f"{self.symbol}: {name} is {getattr(self, name)}; it may not be negative")
         if not self.symbol or not self.base or not self.quote:
             raise InvalidRecord(f"an instrument needs a symbol, a base and a quote, not {self.symbol!r}")
@@ -102,7 +102,7 @@ class Instrument:
 
     def price(self, value: float | Decimal) -> Decimal:
         """`value` as an order price: the nearest tick."""
-        return step_nearest(value if isinstance(value, Decimal) else Decimal(repr(float(value))), self.tick)
+        return step_nearest(value if isinstance(value, Decimal) else decimal_of(value), self.tick)
 
     def quantity(self, value: Decimal) -> Decimal:
         """`value` as an order quantity: rounded down to the lot."""
@@ -122,7 +122,7 @@ class FxRates:
     def __post_init__(self) -> None:
         require_utc(self.as_of, "as_of")
         for (source, target), rate in self.rates.items():
-            if rate <= 0:
+            if not above_zero(rate):
                 raise InvalidRecord(f"the rate {source} to {target} is {rate}; it must be above 0")
 
     def rate(self, source: str, target: str) -> Decimal:

@@ -8,7 +8,7 @@ Money, prices of orders and quantities are Decimal from the order on.
 from __future__ import annotations
 
 import math
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ SIGNIFICANT_DIGITS = 6
 SMALLEST = 1e-300
 """What is smaller in size is 0: no figure here means anything down there, and its digits could not be scaled."""
 ZERO = Decimal(0)
+_POWERS = tuple(float(f"1e{exponent}") for exponent in range(309))
+"""Powers of ten as the nearest floats: a power function's last bit differs between libraries."""
+_POWERS_COLUMN = np.array(_POWERS)
+_CARRIED = 10**SIGNIFICANT_DIGITS
 
 
 def significant(value: float) -> float:
@@ -29,9 +33,10 @@ def significant(value: float) -> float:
         return 0.0
     shift = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(abs(value)))
     # Powers of ten up to 22 are exact, so one division gives the float nearest to the decimal.
-    if shift >= 0:
-        return round(value * 10.0**shift) / 10.0**shift
-    return round(value / 10.0**-shift) * 10.0**-shift
+    digits = round(value * _POWERS[shift]) if shift >= 0 else round(value / _POWERS[-shift])
+    if abs(digits) == _CARRIED:  # 999999.9 became one digit more: the same number must have one form
+        digits, shift = digits // 10, shift - 1
+    return digits / _POWERS[shift] if shift >= 0 else digits * _POWERS[-shift]
 
 
 def significant_array(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -39,33 +44,48 @@ def significant_array(values: NDArray[np.float64]) -> NDArray[np.float64]:
     result = np.array(values, dtype=np.float64)
     result[np.abs(result) < SMALLEST] = 0.0
     usable = np.isfinite(result) & (result != 0.0)
-    magnitude = np.floor(np.log10(np.abs(result, where=usable, out=np.ones_like(result))))
-    shift = SIGNIFICANT_DIGITS - 1 - magnitude
-    up = 10.0 ** np.maximum(shift, 0.0)
-    down = 10.0 ** np.maximum(-shift, 0.0)
-    rounded = np.rint(result * up / down) * down / up
-    result[usable] = rounded[usable]
+    part = result[usable]
+    shift = SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(np.abs(part))).astype(np.int64)
+    digits = np.rint(part * _POWERS_COLUMN[np.maximum(shift, 0)] / _POWERS_COLUMN[np.maximum(-shift, 0)])
+    carried = np.abs(digits) == _CARRIED
+    digits[carried] /= 10.0
+    shift[carried] -= 1
+    result[usable] = digits * _POWERS_COLUMN[np.maximum(-shift, 0)] / _POWERS_COLUMN[np.maximum(shift, 0)]
     return result
 
 
+def above_zero(value: Decimal) -> bool:
+    """Whether `value` is a finite number above 0; NaN and infinities are not."""
+    return value.is_finite() and value > 0
+
+
+# Whole division is exact where a quotient would be rounded to the 28 digits of the context, and could round up.
+
+
 def step_down(value: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of `step` that is not above `value` (toward zero for negative values)."""
-    return (value / step).quantize(Decimal(1), ROUND_DOWN) * step
+    """The multiple of `step` (above 0) nearest to `value` that is not larger in size: toward zero."""
+    return value // step * step
 
 
 def step_floor(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` that is not above `value`."""
-    return (value / step).quantize(Decimal(1), ROUND_FLOOR) * step
+    whole, rest = divmod(value, step)
+    return (whole - 1 if rest < 0 else whole) * step
 
 
 def step_ceiling(value: Decimal, step: Decimal) -> Decimal:
     """The smallest multiple of `step` that is not below `value`."""
-    return (value / step).quantize(Decimal(1), ROUND_CEILING) * step
+    whole, rest = divmod(value, step)
+    return (whole + 1 if rest > 0 else whole) * step
 
 
 def step_nearest(value: Decimal, step: Decimal) -> Decimal:
     """The multiple of `step` nearest to `value`, ties to even."""
-    return (value / step).quantize(Decimal(1), ROUND_HALF_EVEN) * step
+    whole, rest = divmod(value, step)
+    twice = 2 * abs(rest)
+    if twice > step or (twice == step and whole % 2 != 0):
+        whole += 1 if rest > 0 else -1
+    return whole * step
 
 
 def decimal_of(value: float) -> Decimal:

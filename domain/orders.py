@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from domain.clock import require_utc
 from domain.errors import Impossible, InvalidRecord
+from domain.numbers import above_zero
 
 
 class Side(StrEnum):
@@ -128,7 +129,7 @@ class Approval:
         require_utc(self.granted_at, "granted_at")
         if require_utc(self.expires_at, "expires_at") <= self.granted_at:
             raise InvalidRecord("an approval must expire after it was granted")
-        if self.quantity <= 0:
+        if not above_zero(self.quantity):
             raise InvalidRecord(f"an approval for {self.quantity} {self.instrument} approves nothing")
 
 
@@ -168,18 +169,23 @@ class Intent:
         require_utc(self.created_at, "created_at")
         if self.expires_at is not None:
             require_utc(self.expires_at, "expires_at")
-        if self.quantity <= 0:
+        if not above_zero(self.quantity):
             raise InvalidRecord(f"{self.client_order_id}: a quantity of {self.quantity} is not an order")
-        if (self.kind in (OrderKind.LIMIT, OrderKind.STOP_LIMIT)) != (self.limit_price is not None):
-            raise InvalidRecord(f"{self.client_order_id}: a {self.kind} order and limit price {self.limit_price}")
-        if (self.kind in (OrderKind.STOP, OrderKind.STOP_LIMIT)) != (self.stop_price is not None):
-            raise InvalidRecord(f"{self.client_order_id}: a {self.kind} order and stop price {self.stop_price}")
-        if any(price is not None and price <= 0 for price in (self.limit_price, self.stop_price)):
+        limited = self.kind in (OrderKind.LIMIT, OrderKind.STOP_LIMIT)
+        stopped = self.kind in (OrderKind.STOP, OrderKind.STOP_LIMIT)
+        self._demand("a limit price", self.limit_price, limited, f"a {self.kind} order")
+        self._demand("a stop price", self.stop_price, stopped, f"a {self.kind} order")
+        if any(price is not None and not above_zero(price) for price in (self.limit_price, self.stop_price)):
             raise InvalidRecord(f"{self.client_order_id}: an order price must be above 0")
-        if (self.time_in_force is TimeInForce.GTD) != (self.expires_at is not None):
-            raise InvalidRecord(f"{self.client_order_id}: {self.time_in_force} and expiry {self.expires_at}")
-        if (self.action is Action.PLACE) == (self.target_id is not None):
-            raise InvalidRecord(f"{self.client_order_id}: {self.action} and target {self.target_id}")
+        good_till = self.time_in_force is TimeInForce.GTD
+        self._demand("an expiry", self.expires_at, good_till, f"time in force {self.time_in_force}")
+        changes = self.action is not Action.PLACE
+        self._demand("the id of the order it changes", self.target_id, changes, f"the action {self.action}")
+
+    def _demand(self, what: str, value: object, needed: bool, who: str) -> None:
+        if needed != (value is not None):
+            rule = "needs" if needed else "may not have"
+            raise InvalidRecord(f"{self.client_order_id}: {who} {rule} {what}, not {value}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,8 +208,10 @@ class Fill:
 
     def __post_init__(self) -> None:
         require_utc(self.at, "at")
-        if self.quantity <= 0 or self.price <= 0 or self.fx_rate <= 0:
+        if not (above_zero(self.quantity) and above_zero(self.price) and above_zero(self.fx_rate)):
             raise InvalidRecord(f"fill {self.trade_id}: quantity, price and rate must be above 0")
+        if not self.fee.is_finite():
+            raise InvalidRecord(f"fill {self.trade_id}: a fee of {self.fee} is not an amount")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -255,7 +263,12 @@ class Order:
         return replace(self.moved(state, fill.at), filled=filled, average_price=paid / filled)
 
     def amended(self, intent: Intent, at: datetime) -> Order:
-        """The order after the venue took a replacement of its quantity and prices."""
+        """The order after the venue took a replacement of its quantity and prices.
+
+        Raises `Impossible` when more is filled already than the new quantity.
+        """
+        if intent.quantity < self.filled:
+            raise Impossible(f"order {self.client_order_id}: {self.filled} filled of {intent.quantity} it was cut to")
         changed = replace(
             self.intent,
             quantity=intent.quantity,

@@ -40,6 +40,9 @@ class EquityPoint:
     exposure: Decimal
     open_positions: int
 
+    def __post_init__(self) -> None:
+        require_utc(self.at, "at")
+
 
 class CashKind(StrEnum):
     DEPOSIT = "deposit"
@@ -93,6 +96,9 @@ class Incident:
     instrument: str | None
     detail: str
 
+    def __post_init__(self) -> None:
+        require_utc(self.at, "at")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRun:
@@ -104,6 +110,10 @@ class JobRun:
     finished_at: datetime
     outcome: str
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("due_at", "started_at", "finished_at"):
+            require_utc(getattr(self, name), name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -114,14 +114,18 @@ def _votes_of_all(
     ages = np.full((len(strategies), bars), SILENT, dtype=np.int32)
     with np.errstate(divide="ignore", invalid="ignore"):
         for position, strategy in enumerate(strategies):
-            fired = _checked(strategy, strategy.fire(columns, settings), bars)
+            fired = _asked(strategy, columns, settings, bars)
             sides[position], confidences[position], ages[position] = _kept_valid(fired, settings)
     return sides, significant_array(confidences), ages
 
 
-def _checked(strategy: Strategy, fired: Fired, bars: int) -> Fired:
-    """What a strategy gave, if it is usable; a user's own one may be anything."""
-    shapes = (fired.sides.shape, fired.confidences.shape)
+def _asked(strategy: Strategy, columns: Mapping[str, Floats], settings: SignalSettings, bars: int) -> Fired:
+    """What a strategy gave, if it is usable; a user's own one may give anything, and raise anything."""
+    try:
+        fired = strategy.fire(columns, settings)
+        shapes = (fired.sides.shape, fired.confidences.shape)
+    except (LookupError, AttributeError, ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidInput(f"strategy {strategy.name}: fire() failed: {type(error).__name__}: {error}") from error
     if shapes != ((bars,), (bars,)):
         raise InvalidInput(f"strategy {strategy.name}: fire() gave arrays of shapes {shapes} for {bars} bars")
     if not bool(np.isin(fired.sides, (-1, 0, 1)).all()):

@@ -24,6 +24,7 @@ class HoldBook:
             self._known.add(hold.hold_id)
             if hold.cleared_at is None:
                 self._holds[hold.hold_id] = hold
+                self._observer.held(hold)
 
     def set(self, hold: Hold, batch: Batch) -> bool:
         """Put a hold in force; False when it already was, or once was (a hold is set once for one start)."""

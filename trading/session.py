@@ -20,7 +20,7 @@ from domain.orders import Intent, Leg
 from domain.records import EquityPoint, Scan
 from journal.batch import Batch
 from journal.writer import Writer
-from market.feed import Feed, Moment
+from market.feed import BarRef, Feed, Moment
 from risk.breakers import EquityMarked
 from trading.aftermath import Aftermath
 from trading.books import Books
@@ -99,6 +99,15 @@ class Session:
         self.heard_until: datetime | None = None
         self.weights: Mapping[str, float] = {}
         self.one_at_a_time = asyncio.Lock()
+
+    def retell(self) -> None:
+        """Before anything is sent after a restart: show a simulated venue the last bars once more.
+
+        Its ledger keeps no prices that changed nothing, and without a price or a rate it takes no order.
+        """
+        if self.last_scan is not None:
+            refs = tuple(BarRef(symbol, index) for symbol, index in self.view.closed.items())
+            self._play_ranges(Moment(at=self.last_scan.at, closed=refs, opened=()))
 
     async def on_closes(self, moment: Moment) -> None:
         """Bars closed: take in what they filled, then decide. The clock stands at `moment.at`, or later live."""

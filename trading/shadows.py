@@ -113,10 +113,12 @@ class ShadowBook:
 
     def finish(self, symbol: str, index: int) -> list[tuple[Decision, Outcome]]:
         """End every shadow of an instrument at the close of its last bar; those never entered just disappear."""
-        bars = self._bars(symbol)
-        costs = self._costs(symbol)
+        shadows = self._open.pop(symbol, [])
+        if not shadows:
+            return []
+        bars, costs = self._bars(symbol), self._costs(symbol)
         ended = []
-        for shadow in self._open.pop(symbol, []):
+        for shadow in shadows:
             if not math.isnan(shadow.entry):
                 price = market_price(shadow.side.opposite, bars.close[index], bars.half_spread[index], costs.slippage)
                 outcome = self._end(shadow, bars, index, price, ExitCause.END_OF_DATA, at_open=False)

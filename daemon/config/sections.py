@@ -23,39 +23,53 @@ class AccountSection(Section):
     """Whose money: an account that cannot lose real money."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description=ACCOUNT_NAMES)] = "main"
+    """Names the account's folder in the state directory: one folder, one journal, one account."""
     kind: Literal["paper", "demo"] = "paper"
+    """The embedded paper account, or a venue's demo account; the latter needs a broker that has a venue."""
     currency: Currency | None = None
-    """None takes the currency that the instruments are quoted in."""
+    """None takes the currency that the instruments are quoted in, USD where there are several."""
     starting_cash: Annotated[Decimal, Field(ge=1, le=10**12)] = Decimal(10_000)
+    """What a new paper account begins with, in its currency; an account that exists keeps what it has. A replay in INR,
+    JPY or KRW begins with a larger sum unless this is set."""
 
 
 class BrokerSection(Section):
     """Who executes, and what the embedded paper broker adds to a perfect world."""
 
     kind: Literal["paper"] = "paper"
+    """Who executes."""
     base_url: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    """A venue's address, which must be one of its demo hosts; the embedded broker has none."""
     slippage_bps: Annotated[float, Field(ge=0, le=200)] = 1.0
+    """The expected adverse move of market orders and stops; each order's own lies between 0 and twice that."""
     latency_s: Annotated[float, Field(ge=0, le=60)] = 0.0
     """Above 0 a market order misses the open it was sent at and fills at the next bar's: bars know no seconds."""
     max_participation: Annotated[float, Field(gt=0, le=1)] = 0.1
     """The largest share of a bar's volume that one order may fill."""
     reject_rate: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """The share of new orders that the paper venue refuses for no reason."""
 
 
 class FeedSection(Section):
     """Where bars come from."""
 
     kind: Literal["recorded", "simulated"] = "simulated"
+    """What a live run follows. Recorded candles are no live market: they are played with `ratchet run --replay DIR`."""
     path: FilePath | None = None
+    """The folder of recorded candles, which `ratchet check` looks at; a replay takes its folder from the command."""
     timeframe: TimeframeName = Timeframe.H1
+    """The length of a bar that is decided on."""
     instruments: Annotated[tuple[Symbol, ...], Field(strict=False, max_length=500)] = ()
-    """Empty takes every instrument the feed has."""
+    """Empty takes every instrument of a folder, and the first ten of the simulated market."""
     asset_class: Annotated[AssetClassName | None, Field(alias="class")] = None
+    """The class of symbols that do not tell theirs, in a replay."""
     series: dict[str, Symbol] = {}
     """Which series of an instrument to take where the folder holds several: `EURUSD = "EURUSD_FXCM"`."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 7
+    """The seed of the simulated market, and of what the paper broker draws."""
     edge: Annotated[float, Field(ge=0, le=1)] | None = None
-    """How strongly the simulated market's headlines and trends foretell its moves; None takes the market's own."""
+    """How strongly the simulated market's headlines and trends foretell its moves; None is 1 in a demo and 0.5 in a
+    live run."""
     bars: Annotated[int, Field(ge=100, le=1_000_000)] = 3_000
     """How many bars the simulated market is told in advance in a live run."""
 
@@ -64,21 +78,32 @@ class SentimentSection(Section):
     """News, its calendar, and the pause around it."""
 
     enabled: bool = True
+    """Whether texts are read at all; without them sentiment is missing, not neutral."""
     headlines: FilePath | None = None
+    """Texts for a replay, one JSON object a line; none takes headlines.jsonl beside the candles, where there is one."""
     calendar: FilePath | None = None
+    """Scheduled events for a replay; without a calendar there is no blackout."""
     blackout_before_minutes: Annotated[int, Field(ge=0, le=1_440)] = 15
+    """How long before a high-impact event of one of its currencies an instrument is not entered."""
     blackout_after_minutes: Annotated[int, Field(ge=0, le=1_440)] = 60
+    """How long after it."""
 
 
 class ScheduleSection(Section):
     """When jobs run, UTC. A scan runs at each bar close, `scan_delay_s` later."""
 
     scan_delay_s: Annotated[float, Field(ge=0, le=300)] = 2.0
+    """How long after a bar's close a live scan begins, at most a quarter of the bar."""
     reconcile_every_s: Annotated[int, Field(ge=5, le=3_600)] = 60
+    """How often our books are compared with the venue's."""
     equity_every_s: Annotated[int, Field(ge=5, le=86_400)] = 60
+    """How often a live run values the account between scans."""
     heartbeat_every_s: Annotated[int, Field(ge=1, le=300)] = 10
+    """How often a live run tells systemd its status line."""
     data_quality_at: UtcTime = time(6, 0)
+    """When the day's data are looked over."""
     ensemble_weights_at: UtcTime = time(0, 15)
+    """When the strategies' weights are taken from their records."""
 
 
 class JournalSection(Section):
@@ -94,7 +119,9 @@ class ApiSection(Section):
     """The local API that the commands use. Its token is a secret, made at the first start."""
 
     enabled: bool = True
+    """Whether a live run serves the API; without it no command reaches the daemon."""
     host: LoopbackHost = "127.0.0.1"
+    """This machine only."""
     port: Port = 8642
     """0 takes a free port."""
 
@@ -103,20 +130,30 @@ class MetricsSection(Section):
     """Prometheus metrics."""
 
     enabled: bool = True
+    """Whether a live run serves `/metrics`."""
     host: LoopbackHost = "127.0.0.1"
+    """This machine only."""
     port: Port = 9642
+    """0 takes a free port."""
 
 
 class OperatorSection(Section):
     """The declared simulated operator of replays, demos and backtests; a live run never has one."""
 
     simulated: bool = False
+    """Must stay false for a live run, which is refused otherwise. Replays and demos have their own switch,
+    `--operator`."""
     resume_after_days: Annotated[float, Field(ge=0, le=365)] = 5.0
+    """How long a latched hold stands in a replay or demo before the simulated operator resumes."""
 
 
 class LogsSection(Section):
+    """What is logged, on stderr. Secrets are masked."""
+
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe line that is logged. For replays and demos info means warning."""
     format: Literal["console", "json"] = "console"
+    """Lines for people, or one JSON object a line."""
 
 
 class Config(Section):

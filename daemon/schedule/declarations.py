@@ -102,7 +102,7 @@ class Job:
     """Something done again and again.
 
     `deadline` is how long one run may take; `every_bar` says that in a replay it runs whenever bars closed, as a
-    job with a period shorter than the bar does anyway. A `vital` job (the scan) is never cut off, and only its
+    job with a period no longer than the bar does anyway. A `vital` job (the scan) is never cut off, and only its
     success is progress; any other is cancelled at its deadline, and its failure is counted, not fatal.
     """
 

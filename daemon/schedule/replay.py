@@ -24,7 +24,7 @@ _NOTHING: Final[tuple[Due, ...]] = ()
 class ReplaySchedule:
     """Tells which jobs are due as bars close. It only hands out runs; whoever asks does them.
 
-    Nothing is due at `start` itself. Jobs with a period shorter than `bar` (the length of a bar), and those marked
+    Nothing is due at `start` itself. Jobs with a period no longer than `bar` (the length of a bar), and those marked
     `every_bar`, are due once at each moment that `due` is asked for; the others at every fire time of their
     trigger since the last one, none left out.
     """
@@ -34,7 +34,7 @@ class ReplaySchedule:
             raise InvalidInput(f"a bar of {bar} has no length")
         self._start = require_utc(start, "start")
         self._order = {job.name: position for position, job in enumerate(unique(jobs))}
-        self._each_bar = tuple(job for job in jobs if job.every_bar or job.trigger.period < bar)
+        self._each_bar = tuple(job for job in jobs if job.every_bar or job.trigger.period <= bar)
         self._periodic = tuple(job for job in jobs if job not in self._each_bar)
         self._fires: tuple[Fires, ...] = tuple(job.trigger.build() for job in self._periodic)
         self._last: dict[str, datetime] = {}

@@ -62,7 +62,7 @@ def load_strategies(folder: Path) -> tuple[Strategy, ...]:
     than one strategy, or reuses a name.
     """
     if not folder.is_dir():
-        raise InvalidInput(f"strategies: {folder} is not a folder")
+        raise InvalidInput(f"{folder} is not a folder of strategies")
     found = list(STRATEGIES)
     for path in sorted(folder.glob("*.py")):
         strategy = _load(path)
