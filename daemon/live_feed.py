@@ -69,6 +69,11 @@ class GrowingMarket:
         return self._told.report
 
     @property
+    def told_until(self) -> datetime:
+        """Where the story told so far ends."""
+        return self._anchor + self._bars * self.timeframe.span
+
+    @property
     def calendar(self) -> tuple[CalendarEvent, ...]:
         """Scheduled events as far as the story is told."""
         return self._calendar
@@ -96,7 +101,7 @@ class GrowingMarket:
 
     def grow(self, now: datetime) -> bool:
         """Tell more of the story when its end comes near; True when more was told."""
-        left = (self._anchor + self._bars * self.timeframe.span - now) / self.timeframe.span
+        left = (self.told_until - now) / self.timeframe.span
         if left >= self._reach:
             return False
         next_at = self._told.next_at()

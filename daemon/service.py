@@ -137,6 +137,8 @@ class _Service:
         """Reconcile before anything trades, then serve, then tell systemd."""
         session = self._trading.session
         await start(self._trading)
+        if session.reconciler.last_at is not None:
+            self._metrics.service.reconciled((session.reconciler.last_at - EPOCH).total_seconds())
         now, last_scan = self._clock.now(), session.last_scan
         if last_scan is None:
             session.view.observe_until(now)
@@ -240,6 +242,7 @@ class _Service:
             if event.event_id not in known:
                 batch.add(event)
         self._writer.defer(batch)
+        _log.info("feed_grew", extra={"until": self._feed.told_until.isoformat()})
         news.follow(events, EventCalendar(events), Blackout(events, blackout_of(self._config, complete=True)))
 
     def _finished(self, run: JobRun, error: BaseException | None) -> None:

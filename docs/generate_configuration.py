@@ -1,6 +1,6 @@
 """Writes the tables of docs/configuration.md from the configuration's own models: run it after changing a key.
 
-    .venv/bin/python docs/generate_configuration.py
+.venv/bin/python docs/generate_configuration.py
 """
 
 from __future__ import annotations

@@ -206,12 +206,15 @@ class MlView:
     def __post_init__(self) -> None:
         for value in (self.forecast, self.base_rate):
             if value is not None and not 0 < value < 1:
-                raise InvalidRecord(f"a forecast or base rate of {value}")
+                raise InvalidRecord(f"a forecast or base rate of {value} does not lie in (0, 1)")
         known = self.verdict is not MlClass.UNKNOWN
         if known != (self.probability is not None) or known != (self.confidence is not None):
-            raise InvalidRecord(f"a {self.verdict} verdict with probability {self.probability}")
+            raise InvalidRecord(
+                f"a verdict of {self.verdict} with probability {self.probability} and confidence {self.confidence}; "
+                "a known one has both, an unknown one has neither"
+            )
         if self.probability is not None and not 0 <= self.probability <= 1:
-            raise InvalidRecord(f"a probability of {self.probability}")
+            raise InvalidRecord(f"a probability of {self.probability} does not lie in [0, 1]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

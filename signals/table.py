@@ -63,7 +63,7 @@ class SignalTable:
         raw["volatility_garch"] = forecasts.garch
         raw["volatility_forecast"] = forecasts.best
         raw |= _higher_columns(series, higher, settings)
-        matrix = significant_array(np.vstack(list(raw.values())))
+        matrix = np.vstack([significant_array(column) for column in raw.values()])
         matrix.setflags(write=False)
         columns = {name: matrix[position] for position, name in enumerate(raw)}
         sides, confidences, ages = _votes_of_all(columns, settings, strategies, len(series))

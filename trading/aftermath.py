@@ -47,11 +47,16 @@ class Aftermath:
         self._observer = observer
         self._never_filled: set[str] = set()
         self._early_shadows: dict[str, Outcome] = {}
+        self._labelled: set[str] = set()
 
-    def restore(self, never_filled: Iterable[str], early_shadows: Iterable[Outcome]) -> None:
-        """Take over from the journal which ordered decisions were never filled, and which shadows ended first."""
+    def restore(
+        self, never_filled: Iterable[str], early_shadows: Iterable[Outcome], labelled: Iterable[str] = ()
+    ) -> None:
+        """Take over from the journal which ordered decisions were never filled, which shadows ended first, and
+        which open trades are labelled by their shadow already."""
         self._never_filled.update(never_filled)
         self._early_shadows.update({outcome.decision_id: outcome for outcome in early_shadows})
+        self._labelled.update(labelled)
 
     def on_changes(self, changes: Changes) -> None:
         """React to what the venue told; everything goes into the same batch."""
@@ -62,11 +67,16 @@ class Aftermath:
                 self._risk.step(OrderRejected(at=order.updated_at, instrument=order.intent.instrument), changes.batch)
         for decision in changes.unfilled:
             self._unfilled(decision, changes.batch)
+        for decision in changes.revived:
+            self._revived(decision)
         for trade in changes.closed:
             outcome = real_outcome(trade, self._bars(trade.decision.instrument))
             self._early_shadows.pop(trade.trade_id, None)
             self._write(outcome, changes.batch)
-            self._learn(trade.decision, outcome, changes.batch)
+            if trade.trade_id in self._labelled:
+                self._labelled.discard(trade.trade_id)
+            else:
+                self._learn(trade.decision, outcome, changes.batch)
             if outcome.profit is not None:
                 closed = TradeClosed(
                     at=outcome.closed_at, instrument=outcome.instrument, profit=outcome.profit, r_net=outcome.r_net
@@ -102,6 +112,13 @@ class Aftermath:
             self._never_filled.add(decision.decision_id)
         else:
             self._learn(decision, shadow, batch)
+
+    def _revived(self, decision: Decision) -> None:
+        """An entry that seemed to have ended without a fill has one: its trade labels it, unless its shadow did."""
+        if decision.decision_id in self._never_filled:
+            self._never_filled.discard(decision.decision_id)
+        else:
+            self._labelled.add(decision.decision_id)
 
     def _write(self, outcome: Outcome, batch: Batch) -> None:
         batch.add(outcome)

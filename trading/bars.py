@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 from domain.bars import BarSeries
 from domain.clock import to_epoch
@@ -19,11 +20,13 @@ class Bars:
     """Closed bars of one instrument with their signal columns.
 
     Lists hold plain floats (prices are mid prices in quote currency) because one value at a time is read from
-    them; a NumPy scalar would cost ten times as much. `opened` are whole seconds since 1970 UTC.
+    them; a NumPy scalar would cost ten times as much. `opened` are whole seconds since 1970 UTC. `tick` is the
+    price step of the instrument's orders.
     """
 
-    def __init__(self, series: BarSeries, table: SignalTable, weekend: Weekend) -> None:
+    def __init__(self, series: BarSeries, table: SignalTable, weekend: Weekend, tick: Decimal) -> None:
         self.symbol = series.symbol
+        self.tick = tick
         self.series = series
         self.table = table
         self.seconds = series.timeframe.seconds

@@ -35,6 +35,7 @@ _STATE_OF_EVENT = {
     EventKind.CANCELLED: OrderState.CANCELLED,
     EventKind.EXPIRED: OrderState.EXPIRED,
 }
+REFUSED = (OrderState.REJECTED, OrderState.ABSENT)
 _REFUSALS = (EventKind.REPLACE_REJECTED, EventKind.CANCEL_REJECTED)
 
 
@@ -88,6 +89,7 @@ class Books:
         self.intents: dict[str, Intent] = {}
         self.attempts: dict[tuple[str, Leg], int] = {}
         self.refused_changes: dict[str, int] = {}
+        self._given_up: dict[str, Intent] = {}
         self.never_filled: dict[str, Trade] = {}
         self.balance = ZERO
         self.cursor = ""
@@ -104,6 +106,10 @@ class Books:
     def orders_of(self, trade_id: str) -> list[Order]:
         """Every order of a trade that is not finished, terminal ones included, oldest first."""
         return [self.orders[each] for each in self._all_ids.get(trade_id, {})]
+
+    def refused(self, trade_id: str, leg: Leg) -> int:
+        """How many orders of one leg the venue refused or never had."""
+        return sum(order.intent.leg is leg and order.state in REFUSED for order in self.orders_of(trade_id))
 
     def entry_of(self, instrument: str) -> Order | None:
         """The entry order of an instrument that may still fill; None when there is none."""
@@ -162,11 +168,14 @@ class Books:
         key = (intent.position_id, intent.leg)
         self.attempts[key] = max(self.attempts.get(key, 0), intent.attempt)
 
-    def drop_change(self, intent: Intent, changes: Changes) -> None:
+    def drop_change(self, intent: Intent, at: datetime, reason: str, changes: Changes) -> None:
         """Give up a replacement or cancel that can no longer be sent; its instrument is looked at again."""
-        if self.intents.pop(intent.client_order_id, None) is not None:
-            self._note_changes(changes.batch)
-            changes.touched.add(intent.instrument)
+        if self.intents.pop(intent.client_order_id, None) is None:
+            return
+        self._given_up[intent.client_order_id] = intent
+        self._note_changes(changes.batch)
+        changes.touched.add(intent.instrument)
+        self._count_refusal(intent, at, reason, changes)
 
     def open_trade(self, decision: Decision) -> None:
         """Remember the plan behind an entry about to be sent; one per instrument."""
@@ -219,6 +228,7 @@ class Books:
         self._settle_entry(moved, changes)
         if state is not OrderState.UNKNOWN:
             self.intents.pop(order.client_order_id, None)
+        self._forget_finished(changes)
         return moved
 
     def _apply_one(self, event: BrokerEvent, changes: Changes) -> None:
@@ -240,9 +250,11 @@ class Books:
         if event.fill is not None:
             self._apply_fill(event.fill, order, changes)
         elif event.kind is EventKind.REPLACED:
-            self._apply_replacement(intent, event.at, order, changes)
+            meant = intent or self._given_up.pop(event.intent_id or "", None)
+            self._apply_replacement(meant, event.at, order, changes)
         elif event.kind in _REFUSALS:
-            self._apply_refusal(event, intent, order, changes)
+            if intent is not None:
+                self._count_refusal(intent, event.at, event.reason, changes)
         else:
             self._apply_state(event, order, changes)
 
@@ -264,19 +276,19 @@ class Books:
             return  # told twice, or overtaken by a fill or a cancel
         self._store(order.amended(intent, at), changes.batch)
 
-    def _apply_refusal(self, event: BrokerEvent, intent: Intent | None, order: Order, changes: Changes) -> None:
-        """Count a change that an open order was refused; the count says when to try it another way."""
-        if intent is None or order.state in TERMINAL:
-            return  # told twice, or overtaken by a fill or a cancel
+    def _count_refusal(self, intent: Intent, at: datetime, reason: str, changes: Changes) -> None:
+        """Count a change that an open order did not get; the count says when to try it another way."""
+        order = self.orders.get(intent.target_id or "")
+        if order is None or order.state in TERMINAL:
+            return  # overtaken by a fill or a cancel
         self.refused_changes[order.client_order_id] = self.refused_changes.get(order.client_order_id, 0) + 1
-        told = f"the venue refused to {intent.action} order {order.client_order_id}: {event.reason}"
         changes.batch.add(
             Incident(
                 incident_id=refusal_id(intent.client_order_id),
-                at=event.at,
+                at=at,
                 kind=CHANGE_REFUSED,
-                instrument=order.intent.instrument,
-                detail=told,
+                instrument=intent.instrument,
+                detail=f"the {intent.action} of order {order.client_order_id} came to nothing: {reason}",
             )
         )
 

@@ -43,6 +43,7 @@ class Commands:
         self._books = books
         self._protection = protection
         self._equity = equity
+        self._noted: set[str] = set()
 
     def pause(self, *, who: str, why: str, batch: Batch) -> Hold:
         """No more entries until a person resumes; exits go on."""
@@ -95,9 +96,13 @@ class Commands:
         self, name: str, who: str, why: str, arguments: dict[str, str], batch: Batch, *, simulated: bool = False
     ) -> None:
         now: datetime = self._clock.now()
+        command_id = digest("command", name, who, why, *sorted(arguments.items()), now.isoformat())
+        if command_id in self._noted:
+            return  # given twice at one moment of simulated time: one command
+        self._noted.add(command_id)
         batch.add(
             Command(
-                command_id=digest("command", name, who, now.isoformat()),
+                command_id=command_id,
                 at=now,
                 name=name,
                 who=who,

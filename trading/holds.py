@@ -16,23 +16,28 @@ class HoldBook:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._holds: dict[str, Hold] = {}
-        self._known: set[str] = set()
+        self._known: dict[str, datetime | None] = {}
 
     def restore(self, holds: Iterable[Hold]) -> None:
         """Take uncleared holds over from the journal."""
         for hold in holds:
-            self._known.add(hold.hold_id)
+            self._known[hold.hold_id] = hold.until
             if hold.cleared_at is None:
                 self._holds[hold.hold_id] = hold
                 self._observer.held(hold)
 
     def set(self, hold: Hold, batch: Batch) -> bool:
-        """Put a hold in force; False when it already was, or once was (a hold is set once for one start)."""
-        if hold.hold_id in self._known:
-            return False
+        """Put a hold in force; False when it already was, or once was (a hold is set once for one start).
+
+        What a person latches counts again after it was cleared, and a hold that now lasts longer is prolonged.
+        """
+        if hold.hold_id in self._holds or (hold.hold_id in self._known and not hold.latched):
+            known = self._known[hold.hold_id]
+            if hold.until is None or known is None or hold.until <= known:
+                return False
         if not hold.latched and hold.condition is not None and self._same(hold) is not None:
             return False
-        self._known.add(hold.hold_id)
+        self._known[hold.hold_id] = hold.until
         self._holds[hold.hold_id] = hold
         batch.add(hold)
         self._observer.held(hold)

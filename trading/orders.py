@@ -7,12 +7,13 @@ running the same lines again: ids are computed, events sit behind a cursor, and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from brokers.protocol import Broker
 from domain.clock import Clock
-from domain.errors import Denied, VenueUnavailable
+from domain.errors import Denied, JournalError, VenueUnavailable
 from domain.orders import Action, Intent, Order, OrderState
 from journal.batch import Batch
 from journal.crashpoints import reach
@@ -22,6 +23,7 @@ from trading.observer import Observer
 from trading.protection import Protection
 
 CLOCK_KEY = "clock"
+_GONE = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED)
 
 
 def stamp(batch: Batch, clock: Clock) -> None:
@@ -49,105 +51,169 @@ class OrderDesk:
         self._clock = clock
         self._protection = protection
         self._observer = observer
-        self._sent: set[str] = set()
+        self._durable: list[Intent] = []
+        self._begun: set[str] = set()
+        self._answered: set[str] = set()
+        self._stopped: str | None = None
+        self._turn = asyncio.Lock()
         self.listener: Listener | None = None
 
     async def submit(self, intents: Sequence[Intent], batch: Batch) -> None:
-        """Make intents durable together with everything else in `batch`, send them, take in the answers."""
-        self._intend(intents, batch)
-        stamp(batch, self._clock)
-        await self._writer.commit(batch)
-        await self._send_new()
-        await self.pump()
+        """Make intents durable together with everything else in `batch`, send them, take in the answers.
+
+        Raises `JournalError` when they cannot be made durable; then this desk sends nothing any more.
+        """
+        async with self._turn:
+            meant = self._intend(intents, batch)
+            stamp(batch, self._clock)
+            await self._commit(batch, meant)
+            failed = await self._send_durable()
+            if failed.touched:
+                await self._settle(failed)
+            await self._take_in()
 
     async def pump(self) -> None:
         """Take in facts and react to them until nothing more is told."""
-        while True:
-            told = await self._broker.events(self._books.cursor)
-            if not told.events:
-                return
-            changes = self._books.apply(told.events, told.cursor)
-            await self._settle(changes)
+        async with self._turn:
+            await self._take_in()
 
     async def resolve(self) -> None:
         """Ask the venue about every order whose fate is not known; send again only what it provably never had.
 
         Called at start and while orders are unknown. `find` answering None is the venue's word that there is no
-        such order; one whose approval is still fresh is then sent for the first time, any other is absent.
+        such order; one that was never sent and whose approval is still fresh is then sent, any other is absent.
         """
-        await self.pump()
-        changes = Changes()
-        for intent in self._books.pending():
-            if intent.client_order_id in self._sent and not self._is_unknown(intent):
-                continue
-            if intent.action is not Action.PLACE:
-                self._sent.discard(intent.client_order_id)  # changing or cancelling twice is changing once
-                continue
-            await self._resolve_place(intent, changes)
-        await self._settle(changes)
+        async with self._turn:
+            await self._take_in()
+            self._begun &= self._books.intents.keys()
+            self._answered &= self._books.intents.keys()
+            changes = Changes()
+            for intent in self._books.pending():
+                if intent.client_order_id in self._answered and not self._is_unknown(intent):
+                    continue
+                if intent.action is Action.PLACE:
+                    await self._resolve_place(intent, changes)
+                elif self._is_fresh(intent):
+                    self._queue(intent)  # changing or cancelling twice is changing once
+                else:
+                    self._books.drop_change(intent, self._clock.now(), "no answer in time", changes)
+            await self._settle(changes)
+            await self._take_in()
+
+    async def recheck(self, orders: Iterable[Order]) -> None:
+        """Ask by id about orders that the venue does not list though we believe they rest; ended ones end here."""
+        async with self._turn:
+            await self._take_in()
+            changes = Changes()
+            for known in orders:
+                order = self._books.orders[known.client_order_id]
+                if order.state.terminal:
+                    continue
+                report = await self._broker.find(order.client_order_id)
+                if report is None or report.state in _GONE:
+                    state = OrderState.CANCELLED if report is None else report.state
+                    self._books.set_state(order, state, self._clock.now(), changes, reason="gone from the venue")
+            await self._settle(changes)
+            await self._take_in()
+
+    def _queue(self, intent: Intent) -> None:
+        if intent not in self._durable:
+            self._durable.append(intent)
 
     def _is_unknown(self, intent: Intent) -> bool:
         order = self._books.orders.get(intent.client_order_id)
         return order is not None and order.state is OrderState.UNKNOWN
 
+    def _is_fresh(self, intent: Intent) -> bool:
+        return self._clock.now() <= intent.approval.expires_at
+
     async def _resolve_place(self, intent: Intent, changes: Changes) -> None:
         order = self._books.orders[intent.client_order_id]
-        now = self._clock.now()
         try:
             report = await self._broker.find(intent.client_order_id)
         except VenueUnavailable as error:
             self._mark_unknown(order, str(error), changes)
             return
         if report is not None:
-            self._sent.add(intent.client_order_id)
-            if order.state in (OrderState.PENDING, OrderState.UNKNOWN) and report.state is OrderState.ACCEPTED:
+            self._answered.add(intent.client_order_id)
+            if report.state is OrderState.ACCEPTED:
+                now = self._clock.now()
                 self._books.set_state(order, OrderState.ACCEPTED, now, changes, reason="found by id")
-            return
-        if order.state is OrderState.PENDING and now <= intent.approval.expires_at:
-            self._sent.discard(intent.client_order_id)
-            return
-        self._books.set_state(order, OrderState.ABSENT, now, changes, reason="the venue has no order of this id")
+        elif order.state is OrderState.PENDING and intent.client_order_id not in self._begun and self._is_fresh(intent):
+            self._queue(intent)
+        else:
+            reason = "the venue has no order of this id"
+            self._books.set_state(order, OrderState.ABSENT, self._clock.now(), changes, reason=reason)
 
-    def _intend(self, intents: Sequence[Intent], batch: Batch) -> None:
+    def _intend(self, intents: Sequence[Intent], batch: Batch) -> list[Intent]:
+        """Enter intents into books and batch; what two causes ask for at once is one and meant once."""
+        meant = []
         for intent in intents:
+            if intent.client_order_id in self._books.intents:
+                continue
             self._books.intend(intent, batch)
             if self.listener is not None:
                 self.listener.on_intent(intent, batch)
+            meant.append(intent)
+        return meant
+
+    async def _commit(self, batch: Batch, meant: Sequence[Intent]) -> None:
+        """Durable first: only what a commit returned for may be sent, and nothing once one failed."""
+        try:
+            await self._writer.commit(batch)
+        except JournalError as error:
+            self._stopped = str(error)
+            raise
+        self._durable.extend(meant)
+
+    async def _take_in(self) -> None:
+        while True:
+            told = await self._broker.events(self._books.cursor)
+            if not told.events:
+                return
+            await self._settle(self._books.apply(told.events, told.cursor))
 
     async def _settle(self, changes: Changes) -> None:
-        """Let everybody react to changes, make all of it durable, then send what it led to."""
+        """Let everybody react to changes, make all of it durable, then send what it led to; until all is quiet."""
+        while True:
+            await self._record(changes)
+            changes = await self._send_durable()
+            if not changes.touched:
+                return
+
+    async def _record(self, changes: Changes) -> None:
         for order in changes.moved:
             self._observer.order_moved(order)
         for fill, order in changes.fills:
             self._observer.filled(fill, order)
         if self.listener is not None:
             self.listener.on_changes(changes)
-        intents = self._protection.after(changes, self._books, self._clock.now())
-        self._intend(intents, changes.batch)
-        if len(changes.batch):
-            stamp(changes.batch, self._clock)
-            if intents:
-                await self._writer.commit(changes.batch)
-            else:
-                # Nothing is about to be sent because of these facts, and the venue tells them again after a
-                # crash: they may wait for the next commit.
-                self._writer.defer(changes.batch)
-        await self._send_new()
+        meant = self._intend(self._protection.after(changes, self._books, self._clock.now()), changes.batch)
+        if not len(changes.batch):
+            return
+        stamp(changes.batch, self._clock)
+        if meant:
+            await self._commit(changes.batch, meant)
+        else:
+            # Nothing is about to be sent because of these facts, and the venue tells them again after a
+            # crash: they may wait for the next commit.
+            self._writer.defer(changes.batch)
 
-    async def _send_new(self) -> None:
+    async def _send_durable(self) -> Changes:
+        """Send what is durable and was not sent; what comes of sends that failed is given back."""
         failed = Changes()
-        for intent in self._books.pending():
-            if intent.client_order_id in self._sent:
-                continue
-            self._sent.add(intent.client_order_id)
-            await self._send(intent, failed)
-        if failed.moved:
-            await self._settle(failed)
+        while self._durable:
+            if self._stopped is not None:
+                raise JournalError(f"nothing is sent any more: {self._stopped}")
+            await self._send(self._durable.pop(0), failed)
+        return failed
 
     async def _send(self, intent: Intent, failed: Changes) -> None:
+        self._begun.add(intent.client_order_id)
         reach("orders.before_send")
         try:
             await self._broker.send(intent)
+            self._answered.add(intent.client_order_id)
         except VenueUnavailable as error:
             order = self._books.orders.get(intent.client_order_id)
             if order is not None:
@@ -155,11 +221,10 @@ class OrderDesk:
         except Denied as error:
             order = self._books.orders.get(intent.client_order_id)
             if order is not None:
-                self._books.set_state(
-                    order, OrderState.ABSENT, self._clock.now(), failed, reason=f"never sent: {error}"
-                )
+                now, reason = self._clock.now(), f"never sent: {error}"
+                self._books.set_state(order, OrderState.ABSENT, now, failed, reason=reason)
             else:
-                self._books.intents.pop(intent.client_order_id, None)
+                self._books.drop_change(intent, self._clock.now(), str(error), failed)
         reach("orders.after_send")
 
     def _mark_unknown(self, order: Order, reason: str, changes: Changes) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from domain.decisions import ExitCause, Outcome, OutcomeKind, SentimentView
 from domain.errors import Impossible
 from domain.identity import digest
-from domain.numbers import significant
+from domain.numbers import decimal_of, significant, step_nearest
 from domain.orders import Leg
 from trading.bars import Bars
 from trading.books import Trade
@@ -22,17 +22,16 @@ def sentiment_state(view: SentimentView | None) -> str:
     return "bearish" if view.score < -0.1 else "calm"
 
 
-def exit_cause(trade: Trade) -> ExitCause:
-    """Why a trade ended, from the order whose fill ended it."""
+def exit_cause(trade: Trade, tick: Decimal) -> ExitCause:
+    """Why a trade ended, from the order whose fill ended it; a stop that lies off its planned tick was moved."""
     if trade.closing_leg is Leg.TARGET:
         return ExitCause.TARGET
     if trade.closing_leg is Leg.CLOSE:
         return ExitCause(trade.closing_reason)
-    if trade.closing_leg is not Leg.STOP or trade.position is None:
+    if trade.closing_leg is not Leg.STOP:
         raise Impossible(f"trade {trade.trade_id} closed by a fill of leg {trade.closing_leg}")
-    planned = Decimal(repr(trade.decision.signal.stop_price))
-    moved = trade.stop_price is not None and abs(trade.stop_price - planned) > abs(planned) * Decimal("1e-5")
-    return ExitCause.TRAILING_STOP if moved else ExitCause.STOP
+    planned = step_nearest(decimal_of(trade.decision.signal.stop_price), tick)
+    return ExitCause.STOP if trade.stop_price in (None, planned) else ExitCause.TRAILING_STOP
 
 
 def real_outcome(trade: Trade, bars: Bars) -> Outcome:
@@ -67,7 +66,7 @@ def real_outcome(trade: Trade, bars: Bars) -> Outcome:
         mfe_r=significant(max(0.0, (best - entry) * position.side.sign / signal.risk_per_unit)),
         mae_r=significant(min(0.0, (worst - entry) * position.side.sign / signal.risk_per_unit)),
         bars_held=bars.count_between(position.opened_at, position.updated_at),
-        exit_cause=exit_cause(trade),
+        exit_cause=exit_cause(trade, bars.tick),
         costs_r=significant(costs / risked),
         profit=profit,
         strategies=signal.strategies,

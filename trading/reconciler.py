@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from brokers.protocol import Broker
+from brokers.protocol import Broker, VenueReport
 from domain.clock import Clock
 from domain.holds import Effect, HoldCause, new_hold
 from domain.identity import digest
@@ -15,6 +15,9 @@ from trading.holds import HoldBook
 from trading.observer import Observer
 from trading.orders import OrderDesk
 from trading.reconcile import Finding, Mismatch, compare
+
+REPORT_TRIES = 3
+"""How often a report is asked for anew because something happened meanwhile."""
 
 
 class Reconciler:
@@ -35,7 +38,7 @@ class Reconciler:
     async def run(self, batch: Batch) -> tuple[Finding, ...]:
         """Resolve open questions by id, then compare; what was found is in the batch and in force."""
         await self._desk.resolve()
-        report = await self._broker.report()
+        report = await self._stable_report()
         now = self._clock.now()
         if report.at > now:
             return ()  # a replay catching up after a crash: the simulated venue is ahead of its clock
@@ -50,8 +53,21 @@ class Reconciler:
             report=report,
         )
         self._act(findings, now, batch)
+        missing = {finding.ours for finding in findings if finding.kind is Mismatch.MISSING_ORDER}
+        if missing:
+            await self._desk.recheck([self._books.orders[order_id] for order_id in sorted(missing)])
         self.last_at = now
         return findings
+
+    async def _stable_report(self) -> VenueReport:
+        """A report during which nothing happened, so that what is only on its way is not taken for a disagreement."""
+        for _ in range(REPORT_TRIES - 1):
+            report = await self._broker.report()
+            before = self._books.cursor
+            await self._desk.pump()
+            if self._books.cursor == before:
+                return report
+        return await self._broker.report()
 
     def _act(self, findings: tuple[Finding, ...], now: datetime, batch: Batch) -> None:
         for finding in findings:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.decisions import DecisionStatus, OutcomeKind
+from domain.decisions import Decision, DecisionStatus, OutcomeKind
 from domain.errors import Impossible
 from domain.orders import TERMINAL, Action, Fill, Leg, Order, OrderState
 from domain.records import CashKind, EquityPoint, Scan
@@ -64,26 +64,25 @@ def restore_books(books: Books, read: Reader) -> None:
     _restore_intents(books, orders, read)
 
 
-def _restore_trades(books: Books, orders: Iterable[Order], fills: Sequence[Fill], read: Reader) -> None:
+def _restore_trades(books: Books, orders: Collection[Order], fills: Sequence[Fill], read: Reader) -> None:
     """Trades whose entry may still fill or whose position is open, in the order they were decided; and of each
     instrument the last one, if it never had a fill."""
     positions = {position.position_id: position for position in read.positions()}
+    unfilled: dict[str, Order] = {}
     for order in orders:
         if order.intent.leg is not Leg.ENTRY:
             continue
         position = positions.get(order.intent.position_id)
-        books.never_filled.pop(order.intent.instrument, None)
+        unfilled.pop(order.intent.instrument, None)
         ended = order.state in TERMINAL
         if ended and position is not None and not position.is_open:
             continue
-        decision = read.decision(order.intent.cause_id)
-        if decision is None:
-            raise Impossible(f"the journal has no decision {order.intent.cause_id} of order {order.client_order_id}")
-        trade = Trade(decision=decision, position=position)
         if ended and position is None:
-            books.never_filled[decision.instrument] = trade
+            unfilled[order.intent.instrument] = order
         else:
-            books.trades[decision.instrument] = trade
+            books.trades[order.intent.instrument] = Trade(decision=_decision_of(order, read), position=position)
+    for symbol, order in unfilled.items():
+        books.never_filled[symbol] = Trade(decision=_decision_of(order, read))
     by_id = {order.client_order_id: order.intent for order in orders}
     active = {trade.trade_id: trade for trade in books.trades.values()}
     for fill in fills:
@@ -95,6 +94,13 @@ def _restore_trades(books: Books, orders: Iterable[Order], fills: Sequence[Fill]
             found.entry_fx = fill.fx_rate
         if fill.side is not found.position.side:
             found.closing_leg, found.closing_reason = intent.leg, intent.reason
+
+
+def _decision_of(order: Order, read: Reader) -> Decision:
+    decision = read.decision(order.intent.cause_id)
+    if decision is None:
+        raise Impossible(f"the journal has no decision {order.intent.cause_id} of order {order.client_order_id}")
+    return decision
 
 
 def _restore_intents(books: Books, orders: Mapping[str, Order], read: Reader) -> None:
@@ -156,5 +162,12 @@ def _restore_shadows(read: Reader, books: Books, view: MarketView, shadows: Shad
         and decision.decision_id not in active
         and decision.decision_id not in really
     ]
-    early = [outcome for outcome in read.outcomes(kind=OutcomeKind.SHADOW) if outcome.decision_id in active]
-    aftermath.restore(never_filled, early)
+    early = {
+        outcome.decision_id: outcome
+        for outcome in read.outcomes(kind=OutcomeKind.SHADOW)
+        if outcome.decision_id in active
+    }
+    labelled = [sample.decision_id for sample in read.samples() if sample.decision_id in early] if early else []
+    for decision_id in labelled:
+        del early[decision_id]
+    aftermath.restore(never_filled, early.values(), labelled)

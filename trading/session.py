@@ -235,14 +235,18 @@ class Session:
     def _manage(self, moment: Moment) -> list[Intent]:
         """Exits by rule, unless a halt is in force; a reduce-only hold also takes resting entries back."""
         holds = self.holds.in_force(moment.at)
-        if any(hold.effect is Effect.HALT and hold.scope is None for hold in holds):
+        halts = [hold for hold in holds if hold.effect is Effect.HALT]
+        if any(hold.scope is None for hold in halts):
             return []
         ended = [ref for ref in moment.closed if self.feed.is_last(ref)]
         going_on = replace(moment, closed=tuple(ref for ref in moment.closed if ref not in ended)) if ended else moment
         intents = self.exits.at_close(going_on, self.books)
         for ref in ended:
             intents.extend(self._leave(ref.symbol, moment.at))
-        return [*intents, *self._entries_to_cancel(holds, moment.at)]
+        intents.extend(self._entries_to_cancel(holds, moment.at))
+        busy = {intent.instrument for intent in intents}
+        intents.extend(self.protection.guard(self.books, moment.at, besides=busy))
+        return [intent for intent in intents if not any(hold.covers(intent.instrument) for hold in halts)]
 
     def _leave(self, symbol: str, now: datetime) -> list[Intent]:
         """Close what is held in an instrument that trades no more."""

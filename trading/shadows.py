@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from domain.barriers import Barrier, Touch, touch_at_open, touch_in_range
+from domain.barriers import Barrier, Touch, first_touch
 from domain.clock import from_epoch
 from domain.costs import CostModel, market_price, net_r, slipped
 from domain.decisions import Decision, ExitCause, Outcome, OutcomeKind
@@ -130,21 +130,25 @@ class ShadowBook:
             return None
         costs = self._costs(bars.symbol)
         spread = bars.half_spread[index]
-        if math.isnan(shadow.entry):
+        entering = math.isnan(shadow.entry)
+        if entering:
             shadow.entry = market_price(shadow.side, bars.open[index], spread, costs.slippage)
             shadow.best = shadow.worst = shadow.entry
         elif shadow.pending is not None:
             price = market_price(shadow.side.opposite, bars.open[index], spread, costs.slippage)
             return self._end(shadow, bars, index, price, shadow.pending, at_open=True)
-        else:
-            gap = touch_at_open(shadow.side, shadow.stop, shadow.target, open_=bars.open[index], half_spread=spread)
-            if gap is not None:
-                return self._touched(shadow, bars, index, gap, costs, at_open=True)
-        touch = touch_in_range(
-            shadow.side, shadow.stop, shadow.target, high=bars.high[index], low=bars.low[index], half_spread=spread
+        touch = first_touch(
+            shadow.side,
+            shadow.stop,
+            shadow.target,
+            open_=bars.open[index],
+            high=bars.high[index],
+            low=bars.low[index],
+            half_spread=spread,
         )
         if touch is not None:
-            return self._touched(shadow, bars, index, touch, costs, at_open=False)
+            # Entered beyond its own barrier it leaves at that open too, as a stop sent after the entry would.
+            return self._touched(shadow, bars, index, touch, costs, at_open=touch.gapped and not entering)
         shadow.held += 1
         sign = shadow.side.sign
         high, low = bars.high[index], bars.low[index]
@@ -188,7 +192,7 @@ class ShadowBook:
         costs = self._costs(bars.symbol)
         opened = bars.opened[shadow.decided_index + 1]
         closed = bars.opened[index] + (0 if at_open else bars.seconds)
-        swap = self._swap(shadow, opened, closed, bars.symbol)
+        swap = self._swap(shadow, opened, bars.opened[index], bars.symbol)
         fees = costs.fee_rate * (shadow.entry + price)
         result = net_r(
             shadow.side,
@@ -224,9 +228,10 @@ class ShadowBook:
             model=decision.ml.model,
         )
 
-    def _swap(self, shadow: _Shadow, opened: int, closed: int, symbol: str) -> float:
-        """What holding one unit over the midnights between costs, in quote currency; negative when it earns."""
-        nights = closed // _DAY - opened // _DAY
+    def _swap(self, shadow: _Shadow, opened: int, last_open: int, symbol: str) -> float:
+        """What holding one unit over the midnights until its last bar opened costs, in quote currency; negative when
+        it earns. A night is booked at the first open after it, so one that ends within a bar's range is not."""
+        nights = last_open // _DAY - opened // _DAY
         instrument = self._instruments[symbol]
         rate = instrument.swap_long_per_day if shadow.side is Side.BUY else instrument.swap_short_per_day
         return -float(rate) * shadow.entry * nights

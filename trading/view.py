@@ -87,8 +87,8 @@ class MarketView:
         """Columns over all bars at hand; anew only when bars were added."""
         series = self._feed.series(symbol)
         table = SignalTable.compute(series, self._higher(symbol), self._settings, self.strategies)
-        calendar = self.instruments[symbol].calendar
-        built = Bars(series, table, lambda opens: self._weekend_ahead(calendar, opens))
+        instrument = self.instruments[symbol]
+        built = Bars(series, table, lambda opens: self._weekend_ahead(instrument.calendar, opens), instrument.tick)
         self._bars[symbol] = built
         self._returns.pop(symbol, None)
         for pair in [pair for pair in self._aligned if symbol in pair]:

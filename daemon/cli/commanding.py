@@ -59,7 +59,7 @@ def _command(
     state: StateDirectory,
     json_: bool,
 ) -> None:
-    from daemon.cli.client import command, user_name  # noqa: PLC0415
+    from daemon.cli.client import command, user_name  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.output import in_words, print_facts, print_json  # noqa: PLC0415
     from daemon.cli.target import Target, running_daemon  # noqa: PLC0415
 

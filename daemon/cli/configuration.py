@@ -32,7 +32,7 @@ def show(
     json_: AsJson = False,
 ) -> None:
     """The whole configuration as TOML that can be used again; secrets are masked."""
-    from daemon.cli.output import print_json  # noqa: PLC0415
+    from daemon.cli.output import print_json  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.config import as_json, as_toml, digest_of, load  # noqa: PLC0415
     from daemon.paths import secrets_folder, state_root  # noqa: PLC0415
     from daemon.secrets import API_TOKEN_NAME, MASK, read_secret  # noqa: PLC0415

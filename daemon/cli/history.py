@@ -60,7 +60,7 @@ def decisions(
     json_: AsJson = False,
 ) -> None:
     """What was proposed and what became of it, newest first."""
-    from daemon.cli.output import Column, figure, moment, print_json, print_table  # noqa: PLC0415
+    from daemon.cli.output import Column, figure, moment, print_json, print_table  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.target import Target, opened  # noqa: PLC0415
 
     with opened(Target(journal=journal, account=account, state=state)) as (path, read):
@@ -94,7 +94,7 @@ def _outcomes(
     journal: JournalPath,
     json_: bool,
 ) -> None:
-    from daemon.cli.output import Column, amount, figure, moment, price, print_json, print_table  # noqa: PLC0415
+    from daemon.cli.output import Column, amount, figure, moment, price, print_json, print_table  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.target import Target, opened  # noqa: PLC0415
     from domain.decisions import OutcomeKind  # noqa: PLC0415
 

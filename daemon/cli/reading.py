@@ -31,7 +31,7 @@ def status(
     account: AccountName = None, state: StateDirectory = None, journal: JournalPath = None, json_: AsJson = False
 ) -> None:
     """How the account stands: equity, positions, holds in force, what was decided and why not."""
-    from daemon.cli.output import print_facts, print_json  # noqa: PLC0415
+    from daemon.cli.output import print_facts, print_json  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.target import Target, daemon_beside, opened  # noqa: PLC0415
 
     with opened(Target(journal=journal, account=account, state=state)) as (path, read):
@@ -50,7 +50,7 @@ def positions(
     json_: AsJson = False,
 ) -> None:
     """Open positions: sums of fills, with what they cost so far."""
-    from daemon.cli.output import Column, amount, decimal_text, moment, price, print_json, print_table  # noqa: PLC0415
+    from daemon.cli.output import Column, amount, decimal_text, moment, price, print_json, print_table  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.target import Target, opened  # noqa: PLC0415
 
     with opened(Target(journal=journal, account=account, state=state)) as (path, read):
@@ -80,7 +80,7 @@ def holds(
     json_: AsJson = False,
 ) -> None:
     """What keeps the account from trading, since when, and how it ends."""
-    from daemon.cli.output import Column, moment, print_json, print_table  # noqa: PLC0415
+    from daemon.cli.output import Column, moment, print_json, print_table  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.target import Target, opened  # noqa: PLC0415
 
     with opened(Target(journal=journal, account=account, state=state)) as (path, read):
@@ -110,7 +110,7 @@ def equity(
     json_: AsJson = False,
 ) -> None:
     """The account's worth over time, newest first, in account currency."""
-    from daemon.cli.output import Column, amount, moment, percent, print_json, print_table  # noqa: PLC0415
+    from daemon.cli.output import Column, amount, moment, percent, print_json, print_table  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.target import Target, opened  # noqa: PLC0415
 
     with opened(Target(journal=journal, account=account, state=state)) as (path, read):
@@ -133,7 +133,7 @@ def verify(
     account: AccountName = None, state: StateDirectory = None, journal: JournalPath = None, json_: AsJson = False
 ) -> None:
     """Check every identity of the journal (position = sum of fills, cash = ledger, ...) and print its digests."""
-    from daemon.cli.output import Column, print_facts, print_json, print_table  # noqa: PLC0415
+    from daemon.cli.output import Column, print_facts, print_json, print_table  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.target import Target, opened  # noqa: PLC0415
     from journal.verify import verify as verify_journal  # noqa: PLC0415
 
@@ -171,7 +171,7 @@ def _standing(path: Path, journal: Journal, daemon: DaemonAddress | None) -> dic
 
 
 def _status_lines(standing: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    from daemon.cli.output import NOTHING, amount, moment, percent  # noqa: PLC0415
+    from daemon.cli.output import NOTHING, amount, moment, percent  # noqa: PLC0415 - other verbs do not pay for it
 
     daemon, point, scan = standing["daemon"], standing["equity"], standing["last_scan"]
     yield "account", standing["account"]
@@ -202,7 +202,7 @@ def _grouped(holds: Sequence[Hold]) -> Iterator[str]:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    from daemon.cli.output import NOTHING  # noqa: PLC0415
+    from daemon.cli.output import NOTHING  # noqa: PLC0415 - other verbs do not pay for it
 
     return ", ".join(f"{name} {count}" for name, count in list(counts.items())[:12]) or NOTHING
 
@@ -218,7 +218,7 @@ def _latest(scan: Scan | None, point: EquityPoint | None) -> datetime | None:
 
 
 def _ending(hold: Hold) -> str:
-    from daemon.cli.output import moment  # noqa: PLC0415
+    from daemon.cli.output import moment  # noqa: PLC0415 - other verbs do not pay for it
 
     if hold.cleared_at is not None:
         by = " (simulated)" if hold.simulated else ""

@@ -62,7 +62,7 @@ def demo(
     json_: AsJson = False,
 ) -> None:
     """The whole daemon on the embedded simulated market: no account, no network."""
-    from daemon.config import load  # noqa: PLC0415
+    from daemon.config import load  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.demo import run_demo  # noqa: PLC0415
     from daemon.options import DemoOptions  # noqa: PLC0415
 
@@ -113,7 +113,7 @@ def run(
     json_: AsJson = False,
 ) -> None:
     """The daemon: live with a configuration, or on recorded real candles with --replay."""
-    from daemon.config import load  # noqa: PLC0415
+    from daemon.config import load  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.options import ReplayOptions  # noqa: PLC0415
 
     if replay is None:
@@ -156,7 +156,7 @@ def check(
     config: ConfigFiles = None, set_: Settings = None, state: StateDirectory = None, json_: AsJson = False
 ) -> None:
     """What would keep the daemon from running safely: a table; exit 78 when anything is refused."""
-    from daemon.check import run_checks  # noqa: PLC0415
+    from daemon.check import run_checks  # noqa: PLC0415 - other verbs do not pay for it
     from daemon.cli.output import Column, print_json, print_table  # noqa: PLC0415
     from daemon.config import load  # noqa: PLC0415
 
@@ -176,7 +176,7 @@ def check(
 def _run_live(config: Config, state: Path | None) -> int:
     if config.operator.simulated:
         raise ConfigurationRefused("operator.simulated is true; a live run never has a simulated operator")
-    from daemon.service import run_live  # noqa: PLC0415
+    from daemon.service import run_live  # noqa: PLC0415 - other verbs do not pay for it
 
     _prepare(config)
     given = {} if state is None else {"STATE_DIRECTORY": str(state.absolute())}
@@ -184,19 +184,19 @@ def _run_live(config: Config, state: Path | None) -> int:
 
 
 def _run_replay(options: ReplayOptions, json_: bool) -> None:
-    from daemon.replay import run_replay  # noqa: PLC0415
+    from daemon.replay import run_replay  # noqa: PLC0415 - other verbs do not pay for it
 
     _prepare(options.config, quietly=True)
     _present(run_replay(options, dict(os.environ)), json_)
 
 
 def _present(summary: Summary, json_: bool) -> None:
-    from daemon.cli.output import console, print_json  # noqa: PLC0415
+    from daemon.cli.output import console, print_json  # noqa: PLC0415 - other verbs do not pay for it
 
     if json_:
         print_json(summary.to_json())
         return
-    from daemon.summary_page import render  # noqa: PLC0415
+    from daemon.summary_page import render  # noqa: PLC0415 - other verbs do not pay for it
 
     render(summary, console())
 
@@ -206,7 +206,7 @@ def _prepare(config: Config, *, quietly: bool = False) -> None:
 
     `quietly` keeps what a replay logs by the thousand out of the progress bar's way.
     """
-    from daemon.logs import configure_logs  # noqa: PLC0415
+    from daemon.logs import configure_logs  # noqa: PLC0415 - other verbs do not pay for it
 
     gc.freeze()  # modules stay until the end: walking them over and over costs a fifth of the start
     gc.enable()

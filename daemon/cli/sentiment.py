@@ -37,7 +37,7 @@ def score(
     json_: AsJson = False,
 ) -> None:
     """What one text says, or every text of a file (then one JSON document a line)."""
-    from daemon.cli.output import figure, print_facts, print_json, print_json_line  # noqa: PLC0415
+    from daemon.cli.output import figure, print_facts, print_json, print_json_line  # noqa: PLC0415 - other verbs do not pay for it
     from sentiment.lexicon import LexiconScorer  # noqa: PLC0415
 
     if (text is None) == (file is None):

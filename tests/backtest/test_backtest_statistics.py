@@ -263,7 +263,7 @@ def test_too_few_trades_give_no_interval_and_nonsense_is_refused() -> None:
     assert block_bootstrap_mean(np.ones(9), seed=0) is None
     for wrong in ({"level": 1.0}, {"resamples": 10}, {"block": 99}):
         with pytest.raises(InvalidInput):
-            block_bootstrap_mean(np.ones(20), seed=0, **wrong)  # type: ignore[arg-type]
+            block_bootstrap_mean(np.ones(20), seed=0, **wrong)  # type: ignore[arg-type]  # what is wrong is what is tested
 
 
 @given(

@@ -14,6 +14,7 @@ from domain.holds import Effect, Hold, HoldCause, new_hold, strongest
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+NAIVE = NOW.replace(tzinfo=None)
 
 
 def a_hold(
@@ -68,14 +69,14 @@ def test_a_cleared_hold_says_who_cleared_it() -> None:
 
 @pytest.mark.parametrize("field", ["since", "until"])
 def test_times_of_a_hold_are_utc(field: str) -> None:
-    times = {"since": NOW, "until": NOW + HOUR, field: datetime(2024, 3, 1)}
+    times = {"since": NOW, "until": NOW + HOUR, field: NAIVE}
     with pytest.raises(InvalidRecord, match=field):
         new_hold(HoldCause.NEWS, Effect.SAFE, since=times["since"], until=times["until"], detail="")
 
 
 def test_a_hold_is_cleared_at_an_aware_time() -> None:
     with pytest.raises(InvalidRecord, match="cleared_at"):
-        a_hold(until=None).cleared(datetime(2024, 3, 1), "anna", "checked")
+        a_hold(until=None).cleared(NAIVE, "anna", "checked")
 
 
 def test_a_timed_hold_is_in_force_up_to_its_end_and_not_at_it() -> None:

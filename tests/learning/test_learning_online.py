@@ -6,7 +6,6 @@ import json
 import math
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -305,6 +304,15 @@ def test_a_restored_filter_continues_bit_for_bit(
     assert whole.report() == broken.report()
 
 
+def test_a_snapshot_stays_what_it_was_while_the_filter_learns_on() -> None:
+    samples = list(stream(60, width=8, strength=0.5, seed=4))
+    model = learned(iter(samples[:40]), EAGER)
+    then, text = model.snapshot(), model.checkpoint()
+    for one in samples[40:]:
+        model.learn(one)
+    assert then() == text != model.checkpoint()
+
+
 def test_restoring_gives_the_same_checkpoint_back() -> None:
     text = learned(stream(300, width=8, strength=0.5, seed=4)).checkpoint()
     assert OnlineFilter.restore(text, schema="s1").checkpoint() == text
@@ -385,7 +393,7 @@ def test_the_threshold_follows_the_mode_or_the_number_given() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
-        OnlineSettings(**wrong)  # type: ignore[arg-type]
+        OnlineSettings(**wrong)  # type: ignore[arg-type]  # what is wrong is what is tested
 
 
 def test_the_hand_calculation_of_one_step_matches() -> None:
@@ -407,29 +415,6 @@ def test_the_hand_calculation_of_one_step_matches() -> None:
     expected = 1 / (1 + math.exp(-(weight * (4.0 - mean) / math.sqrt(variance) + intercept)))
     said = model.predict(features({"a": 4.0})).probability
     assert said == pytest.approx(expected, rel=1e-5)
-
-
-def test_it_is_fast_enough_for_every_decision_and_every_label() -> None:
-    samples = list(stream(400, width=60, strength=0.1, seed=1))
-    model = learned(iter(samples[:200]))
-
-    def best_us(work: str) -> float:
-        best = math.inf
-        for one in samples[200:]:
-            start = time.perf_counter()
-            if work == "predict":
-                model.predict(one.features)
-            elif work == "learn":
-                model.learn(one)
-            else:
-                model.checkpoint()
-            best = min(best, time.perf_counter() - start)
-        return best * 1e6
-
-    # A loose bound on the best of many calls: the machine may be busy, a slip to ten times slower may not pass.
-    assert best_us("predict") < 300
-    assert best_us("learn") < 600
-    assert best_us("checkpoint") < 1500
 
 
 def test_importing_the_filter_does_not_yet_import_river() -> None:

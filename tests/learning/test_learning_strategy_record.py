@@ -106,6 +106,13 @@ def test_weights_stay_in_bounds_and_checkpoints_continue_exactly(results: list[t
     assert whole.checkpoint() == broken.checkpoint()
 
 
+def test_a_snapshot_stays_what_it_was_while_results_come_in() -> None:
+    record = StrategyRecord.from_outcomes([outcome(0, 1.0)])
+    then, text = record.snapshot(), record.checkpoint()
+    record.update(outcome(1, -1.0))
+    assert then() == text != record.checkpoint()
+
+
 def test_what_can_no_longer_matter_is_forgotten() -> None:
     record = StrategyRecord()
     for index in range(24 * 100):

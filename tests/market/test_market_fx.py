@@ -26,6 +26,16 @@ def test_a_close_is_a_rate_both_ways(book):
     assert rates.rate("JPY", "USD") == 1 / Decimal("110.25")
 
 
+def test_rates_follow_a_close_that_comes_between_two_questions_of_one_moment(book):
+    book.update("USDJPY", 110.25, NOW)
+    first = book.rates(NOW, ("JPY", "USD"))
+    assert book.rates(NOW, ("JPY", "USD")) is first
+    assert book.rates(NOW, ("JPY", "EUR")).rates == {("USD", "JPY"): Decimal("110.25")}
+    assert book.rates(NOW + timedelta(days=6), ("JPY", "USD")).rates == {}
+    book.update("USDJPY", 111.5, NOW)
+    assert book.rates(NOW, ("JPY", "USD")).rate("USD", "JPY") == Decimal("111.5")
+
+
 def test_a_path_over_one_currency_is_found(book):
     book.update("EURUSD", 1.12, NOW)
     book.update("EURGBP", 0.88, NOW)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -156,17 +155,3 @@ def test_a_weekend_is_no_gap_but_a_missing_hour_is(sessions):
     assert (gap.count, gap.bars, gap.longest_s) == (2, 3, 7200)
     by_the_clock = find_gaps(opened, Timeframe.H1, None, "FX")
     assert (by_the_clock.count, by_the_clock.longest_s) == (2, 48 * 3600)
-
-
-def test_asking_costs_little(sessions):
-    moments = [at("2017-06-09 12:00") + timedelta(hours=hour) for hour in range(2000)]
-    sessions.is_open("FX", moments[0])
-    best = min(_cost(sessions, moments) for _ in range(5))
-    assert best < 10e-6  # measured 0.6 microseconds; the bound leaves room for a busy machine
-
-
-def _cost(sessions: Sessions, moments: list[datetime]) -> float:
-    begun = time.perf_counter()
-    for moment in moments:
-        sessions.is_open("FX", moment)
-    return (time.perf_counter() - begun) / len(moments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -208,17 +207,4 @@ def test_a_weekend_without_events_is_no_hole_in_the_real_calendar(
 @pytest.mark.parametrize("wrong", [{"before_min": -1}, {"after_min": 9999}, {"stale_after_h": 0}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
-        BlackoutSettings(**wrong)  # type: ignore[arg-type]
-
-
-def test_a_quiet_moment_costs_next_to_nothing(instruments: dict[str, Instrument]) -> None:
-    blackout = Blackout(around(event()))
-    known = list(instruments.values())
-    quiet = NOON - timedelta(days=2)
-    best = float("inf")
-    for _ in range(300):
-        start = time.perf_counter()
-        blackout.holds(known, quiet)
-        best = min(best, time.perf_counter() - start)
-    # The aim is 2 microseconds an instrument; this bound only catches a slip by a factor on a busy machine.
-    assert best / len(known) < 20e-6
+        BlackoutSettings(**wrong)  # type: ignore[arg-type]  # what is wrong is what is tested

@@ -26,7 +26,7 @@ def arm(reach: Callable[[str], None], instead_of: Callable[[str], None] = crashp
     """Put another crash function where modules took the harmless one."""
     for module in list(sys.modules.values()):
         if module is not crashpoints and getattr(module, "reach", None) == instead_of:
-            module.reach = reach  # type: ignore[attr-defined]
+            module.reach = reach  # type: ignore[attr-defined]  # modules are replaced here by name
 
 
 class Teller:

@@ -143,9 +143,9 @@ def test_the_lists_are_frozen_and_disjoint():
     assert not set(hosts) & (set(LIVE_HOSTS) | set(RETIRED_HOSTS))
     assert all(host == host.lower() for host in hosts)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        DEMO_HOSTS[0].host = "api.binance.com"  # type: ignore[misc]
+        DEMO_HOSTS[0].host = "api.binance.com"  # type: ignore[misc]  # that it cannot be set is what is tested
     with pytest.raises(TypeError):
-        LIVE_HOSTS["x"] = "y"  # type: ignore[index]
+        LIVE_HOSTS["x"] = "y"  # type: ignore[index]  # that it cannot be set is what is tested
 
 
 @given(st.text(max_size=30), st.sampled_from(DEMO_HOSTS), st.text(max_size=30))
