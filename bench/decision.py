@@ -44,9 +44,7 @@ def run(request: Request) -> Iterator[Figure]:
     yield from _figures(_measured(request, next(runs), parts))
 
 
-def _measured(
-    request: Request, number: int, watched: dict[str, tuple[Any, str, Label]]
-) -> dict[str, list[float]]:
+def _measured(request: Request, number: int, watched: dict[str, tuple[Any, str, Label]]) -> dict[str, list[float]]:
     """Seconds of every call, by label, over one replay."""
     with ExitStack() as watching:
         found = [watching.enter_context(timed_calls(*each)) for each in watched.values()]

@@ -27,7 +27,7 @@ def command(arguments: Sequence[str]) -> Any:
 
 
 @contextmanager
-def timed_calls(owner: Any, name: str, label: Label = lambda _arguments, _result: name) -> Iterator[dict[str, list[float]]]:
+def timed_calls(owner: Any, name: str, label: Label) -> Iterator[dict[str, list[float]]]:
     """While inside, every call of `owner.name` is timed where it really happens: seconds by label."""
     plain = getattr(owner, name)
     found: dict[str, list[float]] = defaultdict(list)

@@ -16,7 +16,9 @@ def run(request: Request) -> Iterator[Figure]:
     ratchet(told)
     status = ("status", "--json", "--state", told[told.index("--state") + 1])
     yield from _command("help", "ratchet --help", lambda: ratchet(("--help",)), request.repeat)
-    yield from _command("status", "ratchet status on a journal of 300 bars each", lambda: ratchet(status), request.repeat)
+    yield from _command(
+        "status", "ratchet status on a journal of 300 bars each", lambda: ratchet(status), request.repeat
+    )
     seconds = [_until_first_bar(request, number) for number in range(request.repeat + 1)][1:]
     yield Figure(
         name="start.first_bar",
@@ -32,7 +34,9 @@ def _command(name: str, what: str, call: Callable[[], Ended], repeat: int) -> It
     wall, cpu = ([getattr(each, part) for each in done] for part in ("wall_s", "cpu_s"))
     yield Figure(name=f"start.{name}", what=f"{what}: wall time", unit="ms", values=in_unit(wall, "ms"))
     yield Figure(name=f"start.{name}.cpu", what=f"{what}: CPU time", unit="ms", values=in_unit(cpu, "ms"))
-    yield Figure(name=f"start.{name}.peak", what=f"{what}: peak", unit="MB", values=tuple(each.peak_mb for each in done))
+    yield Figure(
+        name=f"start.{name}.peak", what=f"{what}: peak", unit="MB", values=tuple(each.peak_mb for each in done)
+    )
 
 
 def _until_first_bar(request: Request, number: int) -> float:

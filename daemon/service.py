@@ -26,10 +26,11 @@ from daemon.paths import AccountPaths, account_paths, state_root
 from daemon.replay import account_currency
 from daemon.schedule import Every, Job, LiveSchedule, standard_job
 from daemon.serving import announced, api_served
+from daemon.settings import blackout_of
 from daemon.supervise import Stage, Supervisor, probe_loop_lag
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
-from daemon.wiring import Sources, Trading, blackout_of, open_journal, start, wire
+from daemon.wiring import Setup, Sources, Trading, open_journal, start, wire
 from domain.clock import EPOCH
 from domain.errors import Impossible, NotAvailable, RatchetError, VenueUnavailable
 from domain.records import JobRun
@@ -103,18 +104,20 @@ class _Service:
     def _wired(self, journal: Journal, currency: str) -> Trading:
         feed = self._feed
         return wire(
-            config=self._config,
-            clock=self._clock,
-            feed=feed,
-            higher=feed.higher,
-            paths=self._paths,
-            currency=currency,
-            sources=Sources(events=feed.calendar, calendar_complete=True, read_news=self._config.sentiment.enabled),
-            journal=journal,
-            writer=self._writer,
-            durable=True,
-            observer=MetricsObserver(self._metrics),
-            simulated_operator=False,
+            Setup(
+                config=self._config,
+                clock=self._clock,
+                feed=feed,
+                higher=feed.higher,
+                paths=self._paths,
+                currency=currency,
+                sources=Sources(events=feed.calendar, calendar_complete=True, read_news=self._config.sentiment.enabled),
+                journal=journal,
+                writer=self._writer,
+                durable=True,
+                observer=MetricsObserver(self._metrics),
+                simulated_operator=False,
+            )
         )
 
     async def run(self) -> None:

@@ -22,7 +22,7 @@ from daemon.schedule import ReplaySchedule
 from daemon.summary import Summary, summarise_run
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
-from daemon.wiring import Sources, open_journal, start, wire
+from daemon.wiring import Setup, Sources, open_journal, start, wire
 from domain.bars import BarSeries
 from domain.clock import SteppedClock
 from domain.errors import InvalidInput
@@ -74,18 +74,20 @@ async def _play(story: Story, journal: Journal) -> Summary:
     with RunProgress(title=story.title, total=total, currency=story.currency, quiet=story.quiet) as progress:
         writer = TimedWriter(InlineWriter(journal), metrics.service.committed)
         trading = wire(
-            config=story.config,
-            clock=clock,
-            feed=feed,
-            higher=story.higher,
-            paths=story.paths,
-            currency=story.currency,
-            sources=story.sources,
-            journal=journal,
-            writer=writer,
-            durable=False,
-            observer=Observers(MetricsObserver(metrics), progress),
-            simulated_operator=story.simulated_operator,
+            Setup(
+                config=story.config,
+                clock=clock,
+                feed=feed,
+                higher=story.higher,
+                paths=story.paths,
+                currency=story.currency,
+                sources=story.sources,
+                journal=journal,
+                writer=writer,
+                durable=False,
+                observer=Observers(MetricsObserver(metrics), progress),
+                simulated_operator=story.simulated_operator,
+            )
         )
         snapshots = Snapshots(
             trading,

@@ -10,10 +10,11 @@ from typing import Any
 
 from backtest.statistics import Statistics, periods_per_year_of, summarise
 from daemon.wiring import Trading
-from domain.decisions import DecisionStatus, MlClass, Outcome, OutcomeKind
-from domain.records import CashKind
+from domain.decisions import Decision, DecisionStatus, MlClass, Outcome, OutcomeKind
+from domain.records import CashKind, EquityPoint
 from journal.reader import Reader
 from learning.online import OnlineReport
+from trading.view import MarketView
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,60 +105,64 @@ def summarise_run(
     extra: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Read a run's summary from its journal."""
-    read = trading.journal.read
-    view = trading.session.view
-    outcomes = read.outcomes()
+    read, session = trading.journal.read, trading.session
+    outcomes, points, decisions, scans = read.outcomes(), read.equity(), read.decisions(), read.scans()
     real = [outcome for outcome in outcomes if outcome.kind is OutcomeKind.REAL]
     shadows = {outcome.decision_id: outcome for outcome in outcomes if outcome.kind is OutcomeKind.SHADOW}
-    points = read.equity()
-    decisions = read.decisions()
-    scans = read.scans()
     deposits = sum((cash.amount for cash in read.cash() if cash.kind is CashKind.DEPOSIT), Decimal(0))
-    counts = read.counts()
-    classes = {instrument.asset_class for instrument in view.tradable.values()}
-    statistics = summarise(
-        real, points, periods_per_year=min(periods_per_year_of(each, view.timeframe.span) for each in classes)
-    )
+    statistics = _statistics(real, points, session.view)
     return Summary(
         title=title,
         currency=trading.currency,
         finished=finished,
         bars=sum(scan.bars for scan in scans),
-        instruments=len(view.tradable),
+        instruments=len(session.view.tradable),
         first_at=scans[0].at.isoformat() if scans else None,
         last_at=scans[-1].at.isoformat() if scans else None,
-        counts={
-            "decisions": len(decisions),
-            "orders": len(read.orders()),
-            "fills": counts["fills"],
-            "trades_closed": len(real),
-            "outcomes": len(outcomes),
-            "samples": counts["samples"],
-        },
+        counts=_counts(read, decisions=len(decisions), real=len(real), outcomes=len(outcomes)),
         decisions=read.reason_counts(),
         silent=read.scan_reason_totals(),
         statistics=statistics,
         shadow_r=_mean([shadow.r_net for shadow in shadows.values()]),
         real_less_shadow_r=_mean(_differences(real, shadows)),
-        model=trading.session.aftermath.model.report(),
-        sized_by_model=sum(
-            1
-            for decision in decisions
-            if decision.status is DecisionStatus.ORDERED and decision.ml.verdict is not MlClass.UNKNOWN
-        ),
+        model=session.aftermath.model.report(),
+        sized_by_model=sum(map(_was_sized_by_model, decisions)),
         holds=dict(sorted(Counter(hold.cause.value for hold in read.holds()).items())),
         resumed_by_simulated_operator=sum(1 for each in read.commands() if each.simulated),
         incidents=_incidents(read),
         equity_start=deposits,
         equity_end=points[-1].equity if points else deposits,
         max_drawdown=statistics.equity.max_drawdown or 0.0,
-        open_positions=len(trading.session.books.open_trades()),
+        open_positions=len(session.books.open_trades()),
         bars_played=bars_played,
         elapsed_s=elapsed_s,
         journal=trading.journal.shown,
-        notes=trading.session.feed.report.notes,
+        notes=session.feed.report.notes,
         extra=dict(extra or {}),
     )
+
+
+def _statistics(real: list[Outcome], points: list[EquityPoint], view: MarketView) -> Statistics:
+    """Annualised by the calendar of the market with the fewest trading days among those traded."""
+    classes = {instrument.asset_class for instrument in view.tradable.values()}
+    steps = min(periods_per_year_of(each, view.timeframe.span) for each in classes)
+    return summarise(real, points, periods_per_year=steps)
+
+
+def _counts(read: Reader, *, decisions: int, real: int, outcomes: int) -> dict[str, int]:
+    rows = read.counts()
+    return {
+        "decisions": decisions,
+        "orders": len(read.orders()),
+        "fills": rows["fills"],
+        "trades_closed": real,
+        "outcomes": outcomes,
+        "samples": rows["samples"],
+    }
+
+
+def _was_sized_by_model(decision: Decision) -> bool:
+    return decision.status is DecisionStatus.ORDERED and decision.ml.verdict is not MlClass.UNKNOWN
 
 
 def _differences(real: list[Outcome], shadows: Mapping[str, Outcome]) -> list[float]:

@@ -76,7 +76,7 @@ def _learning(summary: Summary, console: Console) -> None:
     model = summary.model
     line = model.overall
     console.print(
-        f"learning   {model.updates:,} online updates of {model.model}; log-loss before each update "
+        f"learning   {model.updates:,} online updates of {model.model}; log-loss of what it said at decision time "
         f"{_plain(line.log_loss)} against {_plain(line.base_rate_log_loss)} for the base rate, AUC {_plain(line.auc)}"
     )
     if model.may_speak:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib.metadata import version
 from pathlib import Path
 
 from daemon.config import Config, digest_of
@@ -17,7 +18,7 @@ from risk.reasons import REASONS as RISK_REASONS
 from trading.reconcile import Mismatch
 from trading.scan import SCAN_REASONS
 
-VERSION = "0.1.0"
+VERSION = version("ratchet-trader")
 
 
 def make_metrics(feed: Feed, currency: str) -> Metrics:

@@ -7,29 +7,36 @@ they pass in, and in nothing else.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from brokers.paper.broker import PaperBroker
-from brokers.paper.settings import PaperSettings
 from daemon.config import Config
 from daemon.paths import AccountPaths
+from daemon.settings import (
+    blackout_of,
+    costs_of,
+    limits_of,
+    online_settings_of,
+    paper_settings_of,
+    scan_settings_of,
+    signals_of,
+    strategies_of,
+)
 from domain.bars import BarSeries
 from domain.clock import Clock, from_epoch
 from domain.costs import CostModel
-from domain.errors import ConfigurationRefused, InvalidInput, NotAvailable
-from domain.instruments import Timeframe
+from domain.errors import NotAvailable
 from domain.records import CalendarEvent
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.engine import Durability
 from journal.journal import Journal
 from journal.writer import Writer
-from learning.blend import Mode
-from learning.online import OnlineFilter, OnlineSettings, ThresholdMode
+from learning.online import OnlineFilter
 from learning.strategy_record import StrategyRecord
 from market.external import ExternalFeatures
 from market.feed import Feed
@@ -38,13 +45,12 @@ from market.sessions import Sessions
 from risk.gate import Gate
 from risk.limits import Limits
 from sentiment.aggregate import SentimentBook, SentimentSettings
-from sentiment.blackout import Blackout, BlackoutSettings
+from sentiment.blackout import Blackout
 from sentiment.calendar import EventCalendar
 from sentiment.lexicon import LexiconScorer
 from signals.exits import ExitPolicy
 from signals.features import SCHEMA, SCHEMA_HASH, schema_hash
 from signals.settings import SignalSettings
-from signals.strategies import STRATEGIES, Strategy, load_strategies
 from trading.aftermath import MODEL_KEY, RECORD_KEY, Aftermath
 from trading.books import Books
 from trading.commands import Commands
@@ -60,7 +66,7 @@ from trading.protection import Protection
 from trading.reconciler import Reconciler
 from trading.recovery import Resumption, restore_books, restore_rest
 from trading.risk_keeper import RiskKeeper
-from trading.scan import Scanner, ScanSettings, entry_validity
+from trading.scan import Scanner
 from trading.session import Session
 from trading.shadows import ShadowBook
 from trading.valuation import value
@@ -98,197 +104,215 @@ class Trading:
     signals: SignalSettings
 
 
-def limits_of(config: Config) -> Limits:
-    """The risk limits the configuration asks for."""
-    return Limits(**config.risk.model_dump())
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setup:
+    """What a run is made of. `higher` gives an instrument's series in the next higher timeframe; `durable` makes the
+    paper ledger wait for the disk."""
+
+    config: Config
+    clock: Clock
+    feed: Feed
+    higher: Callable[[str], BarSeries | None]
+    paths: AccountPaths
+    currency: str
+    sources: Sources
+    journal: Journal
+    writer: Writer
+    durable: bool
+    observer: Observer
+    simulated_operator: bool
 
 
-def signals_of(config: Config, timeframe: Timeframe) -> SignalSettings:
-    """The signal settings the configuration asks for; fixed strategy weights are not among them.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ground:
+    """What everything else stands on."""
 
-    The volatility bound of the reversal exit is configured for 15-minute bars and grows with the square root of
-    the bar's length, as volatility does; else no daily bar would ever be calm enough for a reversal exit.
-    """
-    values = config.signals.model_dump(exclude={"weights", "flat_weekends", "strategies"})
-    scale = math.sqrt(timeframe.seconds / Timeframe.M15.seconds)
-    values["reversal_volatility_bound"] = min(1.0, values["reversal_volatility_bound"] * scale)
-    return SignalSettings(**values)
-
-
-def strategies_of(config: Config) -> tuple[Strategy, ...]:
-    """The shipped strategies, and the user's own where a folder of them is configured.
-
-    Raises `ConfigurationRefused` for a folder or a file in it that cannot be used.
-    """
-    folder = config.signals.strategies
-    if folder is None:
-        return STRATEGIES
-    try:
-        return load_strategies(folder)
-    except InvalidInput as fault:
-        raise ConfigurationRefused(f"signals.strategies: {fault}") from fault
+    signals: SignalSettings
+    view: MarketView
+    books: Books
+    holds: HoldBook
+    risk: RiskKeeper
+    broker: PaperBroker
+    protection: Protection
+    desk: OrderDesk
+    costs: Mapping[str, CostModel]
 
 
-def online_settings_of(config: Config) -> OnlineSettings:
-    """How the online model learns."""
-    section = config.learning
-    return OnlineSettings(
-        minimum_labels=section.minimum_labels,
-        minimum_per_class=section.minimum_per_class,
-        learning_rate=section.learning_rate,
-        l2=section.l2,
-        threshold_mode=ThresholdMode(section.threshold_mode),
-        threshold=section.threshold,
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Followers:
+    """Who listens to the market and to what became of trades."""
+
+    aftermath: Aftermath
+    shadows: ShadowBook
+    news: News
+    watch: DataWatch
+    resumption: Resumption
 
 
-def paper_settings_of(config: Config, timeframe: Timeframe) -> PaperSettings:
-    """How imperfect the paper broker's world is.
-
-    An order that is sent within the scan's delay after a bar's open still takes part in that bar: live, a bar is
-    only seen that much after it closed. Never more than a quarter of the bar.
-    """
-    grace_s = min(config.schedule.scan_delay_s + 5.0, timeframe.seconds / 4)
-    section = config.broker
-    return PaperSettings(
-        seed=config.feed.seed,
-        slippage_bps=section.slippage_bps,
-        latency_s=section.latency_s,
-        grace_s=grace_s,
-        max_participation=section.max_participation,
-        reject_rate=section.reject_rate,
-        starting_cash=config.account.starting_cash,
-    )
-
-
-def wire(
-    *,
-    config: Config,
-    clock: Clock,
-    feed: Feed,
-    higher: Callable[[str], BarSeries | None],
-    paths: AccountPaths,
-    currency: str,
-    sources: Sources,
-    journal: Journal,
-    writer: Writer,
-    durable: bool,
-    observer: Observer,
-    simulated_operator: bool,
-) -> Trading:
+def wire(setup: Setup) -> Trading:
     """Build one account's trading and restore it from its journal. Nothing is sent before `start`."""
+    ground = _ground(setup)
+    followers = _followers(setup, ground)
+    commands = _commands(setup, ground)
+    operator = None
+    if setup.simulated_operator:
+        after = timedelta(days=setup.config.operator.resume_after_days)
+        operator = Operator(holds=ground.holds, commands=commands, after=after)
+    session = _session(setup, ground, followers, operator)
+    session.last_scan, session.last_point = followers.resumption.last_scan, followers.resumption.last_point
+    session.weights = _stored_weights(setup.journal, setup.config)
+    return Trading(
+        session=session,
+        commands=commands,
+        journal=setup.journal,
+        writer=setup.writer,
+        broker=ground.broker,
+        record=followers.aftermath.record,
+        operator=operator,
+        resumption=followers.resumption,
+        currency=setup.currency,
+        limits=ground.risk.limits,
+        signals=ground.signals,
+    )
+
+
+def _ground(setup: Setup) -> _Ground:
+    config, feed = setup.config, setup.feed
     limits, signals = limits_of(config), signals_of(config, feed.timeframe)
     account = config.account.name
     view = MarketView(
         feed=feed,
-        higher=higher,
+        higher=setup.higher,
         settings=signals,
-        sessions=_sessions(feed, clock),
+        sessions=_sessions(feed, setup.clock),
         rates=RateBook(feed.instruments.values()),
-        currency=currency,
-        external=sources.external,
+        currency=setup.currency,
+        external=setup.sources.external,
         flat_weekends=config.signals.flat_weekends,
         strategies=strategies_of(config),
     )
-    books = Books(account, currency)
-    restore_books(books, journal.read)
-    holds = HoldBook(observer)
-    risk = RiskKeeper(limits, holds)
+    books = Books(account, setup.currency)
+    restore_books(books, setup.journal.read)
+    holds = HoldBook(setup.observer)
     broker = PaperBroker.open(
-        paths.paper,
+        setup.paths.paper,
         account=account,
-        currency=currency,
+        currency=setup.currency,
         instruments=view.tradable,
         settings=paper_settings_of(config, feed.timeframe),
-        clock=clock,
-        durable=durable,
+        clock=setup.clock,
+        durable=setup.durable,
         reach=reach,
     )
-    costs = _costs(view, config)
-    wording = Wording(account=account, limits=limits)
-    protection = Protection(wording, dict(view.instruments))
-    model = _model(journal, config, sources)
-    record = _record(journal)
-    desk = OrderDesk(broker=broker, books=books, writer=writer, clock=clock, protection=protection, observer=observer)
-    aftermath = Aftermath(books=books, bars=view.bars, model=model, record=record, risk=risk, observer=observer)
-    desk.listener = aftermath
+    protection = Protection(Wording(account=account, limits=limits), dict(view.instruments))
+    return _Ground(
+        signals=signals,
+        view=view,
+        books=books,
+        holds=holds,
+        risk=RiskKeeper(limits, holds),
+        broker=broker,
+        protection=protection,
+        desk=OrderDesk(
+            broker=broker,
+            books=books,
+            writer=setup.writer,
+            clock=setup.clock,
+            protection=protection,
+            observer=setup.observer,
+        ),
+        costs=costs_of(config, view.tradable),
+    )
+
+
+def _followers(setup: Setup, ground: _Ground) -> _Followers:
+    aftermath = Aftermath(
+        books=ground.books,
+        bars=ground.view.bars,
+        model=_model(setup.journal, setup.config, setup.sources),
+        record=_record(setup.journal),
+        risk=ground.risk,
+        observer=setup.observer,
+    )
+    ground.desk.listener = aftermath
     shadows = ShadowBook(
-        bars=view.bars,
-        instruments=dict(view.instruments),
-        costs=costs.__getitem__,
-        policy=ExitPolicy.from_settings(signals),
+        bars=ground.view.bars,
+        instruments=dict(ground.view.instruments),
+        costs=ground.costs.__getitem__,
+        policy=ExitPolicy.from_settings(ground.signals),
     )
-    news = _news(config, view, sources)
-    watch = DataWatch(view, holds)
+    news = _news(setup.config, ground.view, setup.sources)
+    watch = DataWatch(ground.view, ground.holds)
     resumption = restore_rest(
-        journal.read,
-        books=books,
-        view=view,
-        holds=holds,
-        risk=risk,
+        setup.journal.read,
+        books=ground.books,
+        view=ground.view,
+        holds=ground.holds,
+        risk=ground.risk,
         shadows=shadows,
         aftermath=aftermath,
         news=news,
         watch=watch,
     )
-    commands = Commands(
-        clock=clock,
-        holds=holds,
-        risk=risk,
-        books=books,
-        protection=protection,
-        equity=lambda: value(books, view, risk.state, clock.now()).equity,
+    return _Followers(aftermath=aftermath, shadows=shadows, news=news, watch=watch, resumption=resumption)
+
+
+def _commands(setup: Setup, ground: _Ground) -> Commands:
+    def equity() -> Decimal:
+        return value(ground.books, ground.view, ground.risk.state, setup.clock.now()).equity
+
+    return Commands(
+        clock=setup.clock,
+        holds=ground.holds,
+        risk=ground.risk,
+        books=ground.books,
+        protection=ground.protection,
+        equity=equity,
     )
-    operator = None
-    if simulated_operator:
-        operator = Operator(holds=holds, commands=commands, after=timedelta(days=config.operator.resume_after_days))
+
+
+def _session(setup: Setup, ground: _Ground, followers: _Followers, operator: Operator | None) -> Session:
     scanner = Scanner(
-        account=account,
-        view=view,
-        news=news,
-        costs=costs,
+        account=ground.books.account,
+        view=ground.view,
+        news=followers.news,
+        costs=ground.costs,
         gate=Gate(),
-        limits=limits,
-        signals=signals,
-        settings=_scan_settings(config, view),
-        can_short=broker.capabilities.shorts,
+        limits=ground.risk.limits,
+        signals=ground.signals,
+        settings=scan_settings_of(setup.config, ground.view.timeframe),
+        can_short=ground.broker.capabilities.shorts,
     )
-    session = Session(
-        clock=clock,
-        feed=feed,
-        view=view,
-        broker=broker,
-        venue=broker,
-        writer=writer,
-        books=books,
-        desk=desk,
-        protection=protection,
-        holds=holds,
-        risk=risk,
-        news=news,
-        shadows=shadows,
-        aftermath=aftermath,
-        exits=Exits(view=view, policy=ExitPolicy.from_settings(signals), protection=protection),
+    reconciler = Reconciler(
+        broker=ground.broker,
+        books=ground.books,
+        desk=ground.desk,
+        holds=ground.holds,
+        clock=setup.clock,
+        observer=setup.observer,
+    )
+    policy = ExitPolicy.from_settings(ground.signals)
+    return Session(
+        clock=setup.clock,
+        feed=setup.feed,
+        view=ground.view,
+        broker=ground.broker,
+        venue=ground.broker,
+        writer=setup.writer,
+        books=ground.books,
+        desk=ground.desk,
+        protection=ground.protection,
+        holds=ground.holds,
+        risk=ground.risk,
+        news=followers.news,
+        shadows=followers.shadows,
+        aftermath=followers.aftermath,
+        exits=Exits(view=ground.view, policy=policy, protection=ground.protection),
         scanner=scanner,
-        watch=watch,
-        reconciler=Reconciler(broker=broker, books=books, desk=desk, holds=holds, clock=clock, observer=observer),
+        watch=followers.watch,
+        reconciler=reconciler,
         operator=operator,
-        observer=observer,
-    )
-    session.last_scan, session.last_point = resumption.last_scan, resumption.last_point
-    session.weights = _stored_weights(journal, config)
-    return Trading(
-        session=session,
-        commands=commands,
-        journal=journal,
-        writer=writer,
-        broker=broker,
-        record=record,
-        operator=operator,
-        resumption=resumption,
-        currency=currency,
-        limits=limits,
-        signals=signals,
+        observer=setup.observer,
     )
 
 
@@ -322,36 +346,6 @@ def _sessions(feed: Feed, clock: Clock) -> Sessions:
     first = min(int(each.opened[0]) for each in series if len(each))
     last = max(int(each.closed[-1]) for each in series if len(each))
     return Sessions(from_epoch(first).date(), max(from_epoch(last), clock.now() + timedelta(days=400)).date())
-
-
-def _costs(view: MarketView, config: Config) -> Mapping[str, CostModel]:
-    """Expected costs of each instrument: its own fee, and the slippage that the broker is expected to add."""
-    slippage = config.broker.slippage_bps / 10_000
-    return {
-        symbol: CostModel(fee_rate=float(instrument.fee_rate), slippage=slippage)
-        for symbol, instrument in view.tradable.items()
-    }
-
-
-def _scan_settings(config: Config, view: MarketView) -> ScanSettings:
-    span = view.timeframe.span
-    return ScanSettings(
-        mode=Mode(config.learning.mode),
-        technical_weight=config.learning.technical_weight,
-        minimum_score=config.learning.minimum_score,
-        entry_valid=entry_validity(span),
-        stale_after=2 * span,
-    )
-
-
-def blackout_of(config: Config, *, complete: bool) -> BlackoutSettings:
-    """How long before and after an event nothing is entered; a calendar with gaps also holds where it has one."""
-    section = config.sentiment
-    return BlackoutSettings(
-        before_min=section.blackout_before_minutes,
-        after_min=section.blackout_after_minutes,
-        hold_when_stale=not complete,
-    )
 
 
 def _news(config: Config, view: MarketView, sources: Sources) -> News:

@@ -34,6 +34,7 @@ class SeriesFeed:
         self._timeframe = timeframe
         self._instruments = dict(instruments)
         self._series = {symbol: series[symbol] for symbol in instruments}
+        self._last = {symbol: len(bars) - 1 for symbol, bars in self._series.items()}
         self._report = report
         self._headlines = headlines
         self._timeline = Timeline(list(self._series.values()))
@@ -88,7 +89,7 @@ class SeriesFeed:
         return self._timeline.take()
 
     def is_last(self, ref: BarRef) -> bool:
-        return ref.index == len(self._series[ref.symbol]) - 1
+        return ref.index == self._last[ref.symbol]
 
     def seek(self, after: datetime) -> None:
         self._timeline.seek(after)

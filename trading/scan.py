@@ -24,7 +24,7 @@ from market.feed import BarRef, Moment
 from risk.gate import Denial, Gate
 from risk.limits import Limits
 from risk.portfolio import room
-from risk.sizing import Sizing, SizingInputs, size
+from risk.sizing import Sizing, SizingInputs, hold_scale, size
 from risk.snapshot import Exposure, Proposal, Snapshot
 from risk.state import RiskState
 from signals.ensemble import combine
@@ -260,7 +260,9 @@ class Scanner:
             social_score=sentiment.social_score if sentiment is not None else None,
             volatility_ratio=row.get("volatility_ratio"),
             drawdown=snapshot.state.drawdown(snapshot.equity),
-            hold_scale=self._limits.safe_scale if safe else Decimal(1),
+            hold_scale=hold_scale(snapshot.holds, snapshot.now, signal.instrument, self._limits)
+            if safe
+            else Decimal(1),
             open_risk=snapshot.open_risk,
             limits=self._limits,
             room=room(snapshot, instrument, signal.side),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -43,6 +43,19 @@ Instruments = Annotated[str | None, typer.Option("--instruments", metavar="A,B,.
 MetricsPort = Annotated[int | None, typer.Option("--metrics-port", min=0, max=65535, help="Serve /metrics there.")]
 ApiPort = Annotated[int | None, typer.Option("--api-port", min=0, max=65535, help="Serve the API there.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")]
+Replay = Annotated[Path | None, typer.Option("--replay", metavar="DIR", help="Recorded candles instead of now.")]
+TimeframeOption = Annotated[str | None, typer.Option("--timeframe", metavar="1m|...|1d", help="Length of a bar.")]
+Speed = Annotated[str, typer.Option("--speed", metavar="max|N", help="Simulated seconds a second.")]
+Currency = Annotated[str | None, typer.Option("--currency", help="Account currency.")]
+Cash = Annotated[str | None, typer.Option("--cash", metavar="AMOUNT", help="Starting cash.")]
+Series = Annotated[list[str] | None, typer.Option("--series", metavar="SYMBOL=SERIES", help="Which of several.")]
+AssetClassOption = Annotated[str | None, typer.Option("--class", help="crypto, forex, metal or equity.")]
+Start = Annotated[str | None, typer.Option("--start", metavar="TIME", help="First moment, UTC.")]
+End = Annotated[str | None, typer.Option("--end", metavar="TIME", help="Last moment, UTC.")]
+MaxBars = Annotated[int | None, typer.Option("--max-bars", min=1, help="At most so many of each.")]
+Calendar = Annotated[Path | None, typer.Option("--calendar", metavar="FILE", help="Economic calendar.")]
+Headlines = Annotated[Path | None, typer.Option("--headlines", metavar="FILE", help="Headlines.")]
+External = Annotated[Path | None, typer.Option("--external", metavar="FILE", help="Point-in-time columns.")]
 Operator = Annotated[OperatorName, typer.Option("--operator", help="Who resumes after a latched hold.")]
 
 
@@ -85,25 +98,22 @@ def demo(
 
 
 def run(
+    context: typer.Context,
     config: ConfigFiles = None,
-    replay: Annotated[
-        Path | None, typer.Option("--replay", metavar="DIR", help="Recorded candles instead of now.")
-    ] = None,
-    timeframe: Annotated[str | None, typer.Option("--timeframe", metavar="1m|...|1d", help="Length of a bar.")] = None,
-    speed: Annotated[str, typer.Option("--speed", metavar="max|N", help="Simulated seconds a second.")] = "max",
-    currency: Annotated[str | None, typer.Option("--currency", help="Account currency.")] = None,
-    cash: Annotated[str | None, typer.Option("--cash", metavar="AMOUNT", help="Starting cash.")] = None,
-    series: Annotated[
-        list[str] | None, typer.Option("--series", metavar="SYMBOL=SERIES", help="Which of several.")
-    ] = None,
-    asset_class: Annotated[str | None, typer.Option("--class", help="crypto, forex, metal or equity.")] = None,
+    replay: Replay = None,
+    timeframe: TimeframeOption = None,
+    speed: Speed = "max",
+    currency: Currency = None,
+    cash: Cash = None,
+    series: Series = None,
+    asset_class: AssetClassOption = None,
     instruments: Instruments = None,
-    start: Annotated[str | None, typer.Option("--start", metavar="TIME", help="First moment, UTC.")] = None,
-    end: Annotated[str | None, typer.Option("--end", metavar="TIME", help="Last moment, UTC.")] = None,
-    max_bars: Annotated[int | None, typer.Option("--max-bars", min=1, help="At most so many of each.")] = None,
-    calendar: Annotated[Path | None, typer.Option("--calendar", metavar="FILE", help="Economic calendar.")] = None,
-    headlines: Annotated[Path | None, typer.Option("--headlines", metavar="FILE", help="Headlines.")] = None,
-    external: Annotated[Path | None, typer.Option("--external", metavar="FILE", help="Point-in-time columns.")] = None,
+    start: Start = None,
+    end: End = None,
+    max_bars: MaxBars = None,
+    calendar: Calendar = None,
+    headlines: Headlines = None,
+    external: External = None,
     operator: Operator = OperatorName.SIMULATED,
     seed: Seed = None,
     state: StateDirectory = None,
@@ -114,42 +124,46 @@ def run(
 ) -> None:
     """The daemon: live with a configuration, or on recorded real candles with --replay."""
     from daemon.config import load  # noqa: PLC0415 - other verbs do not pay for it
-    from daemon.options import ReplayOptions  # noqa: PLC0415
 
-    if replay is None:
-        if not config:
-            raise typer.BadParameter("give a configuration, or candles with --replay DIR", param_hint="--config")
-        flags = [
-            *(set_ or []),
-            *_live_flags(timeframe, currency, cash, asset_class, instruments, seed, metrics_port, api_port),
-        ]
-        raise typer.Exit(_run_live(load(config, environ=os.environ, flags=flags).config, state))
-    # A live feed's own settings do not matter here: the folder replaces it.
-    loaded = load(config or [], environ=os.environ, flags=set_ or []).config
-    options = ReplayOptions(
-        folder=replay,
-        timeframe=_timeframe(timeframe or loaded.feed.timeframe),
-        config=loaded,
-        speed=_speed(speed),
-        currency=currency,
-        cash=_cash(cash),
-        series=_series(series or []) or loaded.feed.series,
-        asset_class=asset_class or loaded.feed.asset_class,
-        instruments=_names(instruments) or loaded.feed.instruments,
-        start=_moment(start, "--start"),
-        end=_moment(end, "--end"),
-        max_bars=max_bars,
-        calendar=calendar or loaded.sentiment.calendar,
-        headlines=headlines or loaded.sentiment.headlines,
-        external=external,
-        simulated_operator=operator is OperatorName.SIMULATED,
-        seed=loaded.feed.seed if seed is None else seed,
-        state=state,
-        metrics_port=metrics_port,
-        api_port=api_port,
-        quiet=json_ or not sys.stderr.isatty(),
+    given = context.params
+    if replay is not None:
+        # A live feed's own settings do not matter here: the folder replaces it.
+        loaded = load(config or [], environ=os.environ, flags=set_ or []).config
+        _run_replay(_replay_options(given, loaded), json_)
+        return
+    if not config:
+        raise typer.BadParameter("give a configuration, or candles with --replay DIR", param_hint="--config")
+    flags = [*(set_ or []), *_live_flags(given)]
+    raise typer.Exit(_run_live(load(config, environ=os.environ, flags=flags).config, state))
+
+
+def _replay_options(given: Mapping[str, Any], config: Config) -> ReplayOptions:
+    """What the flags of `run --replay` ask for; the configuration answers where they say nothing."""
+    from daemon.options import ReplayOptions  # noqa: PLC0415 - other verbs do not pay for it
+
+    return ReplayOptions(
+        folder=given["replay"],
+        timeframe=_timeframe(given["timeframe"] or config.feed.timeframe),
+        config=config,
+        speed=_speed(given["speed"]),
+        currency=given["currency"],
+        cash=_cash(given["cash"]),
+        series=_series(given["series"] or []) or config.feed.series,
+        asset_class=given["asset_class"] or config.feed.asset_class,
+        instruments=_names(given["instruments"]) or config.feed.instruments,
+        start=_moment(given["start"], "--start"),
+        end=_moment(given["end"], "--end"),
+        max_bars=given["max_bars"],
+        calendar=given["calendar"] or config.sentiment.calendar,
+        headlines=given["headlines"] or config.sentiment.headlines,
+        external=given["external"],
+        simulated_operator=given["operator"] is OperatorName.SIMULATED,
+        seed=config.feed.seed if given["seed"] is None else given["seed"],
+        state=given["state"],
+        metrics_port=given["metrics_port"],
+        api_port=given["api_port"],
+        quiet=given["json_"] or not sys.stderr.isatty(),
     )
-    _run_replay(options, json_)
 
 
 def check(
@@ -214,27 +228,19 @@ def _prepare(config: Config, *, quietly: bool = False) -> None:
     configure_logs(level=level, format_=config.logs.format)
 
 
-def _live_flags(
-    timeframe: str | None,
-    currency: str | None,
-    cash: str | None,
-    asset_class: str | None,
-    instruments: str | None,
-    seed: int | None,
-    metrics_port: int | None,
-    api_port: int | None,
-) -> list[str]:
-    given = {
-        "feed.timeframe": timeframe,
-        "account.currency": currency,
-        "account.starting_cash": cash,
-        "feed.class": asset_class,
-        "feed.instruments": instruments,
-        "feed.seed": seed,
-        "metrics.port": metrics_port,
-        "api.port": api_port,
+def _live_flags(given: Mapping[str, Any]) -> list[str]:
+    """The flags of a live run as configuration keys."""
+    keys = {
+        "feed.timeframe": "timeframe",
+        "account.currency": "currency",
+        "account.starting_cash": "cash",
+        "feed.class": "asset_class",
+        "feed.instruments": "instruments",
+        "feed.seed": "seed",
+        "metrics.port": "metrics_port",
+        "api.port": "api_port",
     }
-    return [f"{key}={value}" for key, value in given.items() if value is not None]
+    return [f"{key}={given[name]}" for key, name in keys.items() if given[name] is not None]
 
 
 def _timeframe(name: str) -> Any:

@@ -8,7 +8,7 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from domain.errors import ConfigurationRefused
+from domain.errors import ConfigurationRefused, NotAvailable
 
 
 class Endpoint:
@@ -36,7 +36,7 @@ class Endpoint:
 def serve(registry: CollectorRegistry, host: str = "127.0.0.1", port: int = 0) -> Endpoint:
     """Serve `registry` on a loopback address; port 0 takes a free one, see `Endpoint.port`.
 
-    Raises `ConfigurationRefused` for an address that others could reach, and when the port is taken.
+    Raises `ConfigurationRefused` for an address that others could reach, `NotAvailable` when the port is taken.
     """
     address = "127.0.0.1" if host == "localhost" else host
     if not _loopback(address):
@@ -46,7 +46,7 @@ def serve(registry: CollectorRegistry, host: str = "127.0.0.1", port: int = 0) -
     try:
         server, thread = start_http_server(port, address, registry)
     except (OSError, OverflowError) as fault:
-        raise ConfigurationRefused(f"metrics cannot be served on {address} port {port}: {fault}") from fault
+        raise NotAvailable(f"metrics cannot be served on {address} port {port}: {fault}") from fault
     return Endpoint(address, server, thread)
 
 

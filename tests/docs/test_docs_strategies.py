@@ -17,8 +17,8 @@ from daemon.check import run_checks
 from daemon.config import Config, load
 from daemon.options import ReplayOptions
 from daemon.replay import run_replay
+from daemon.settings import strategies_of
 from daemon.summary import Summary
-from daemon.wiring import strategies_of
 from domain.bars import BarSeries
 from domain.errors import ConfigurationRefused, InvalidInput
 from domain.instruments import Timeframe

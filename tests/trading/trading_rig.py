@@ -18,7 +18,7 @@ from flaky_broker import FlakyBroker
 
 from daemon.config import Config
 from daemon.paths import AccountPaths
-from daemon.wiring import Sources, Trading, open_journal, start, wire
+from daemon.wiring import Setup, Sources, Trading, open_journal, start, wire
 from domain.bars import BarSeries
 from domain.clock import SteppedClock, to_epoch
 from domain.decisions import (
@@ -181,18 +181,20 @@ class Rig:
         self.writer = InlineWriter(self.journal)
         self.clock = SteppedClock((stored_clock(self.journal.read) or START - HOUR) + later)
         self.trading = wire(
-            config=self._config,
-            clock=self.clock,
-            feed=self.feed,
-            higher=self.feed.higher,
-            paths=paths,
-            currency="USD",
-            sources=Sources(events=self._events),
-            journal=self.journal,
-            writer=self.writer,
-            durable=False,
-            observer=Observer(),
-            simulated_operator=False,
+            Setup(
+                config=self._config,
+                clock=self.clock,
+                feed=self.feed,
+                higher=self.feed.higher,
+                paths=paths,
+                currency="USD",
+                sources=Sources(events=self._events),
+                journal=self.journal,
+                writer=self.writer,
+                durable=False,
+                observer=Observer(),
+                simulated_operator=False,
+            )
         )
         self.venue = FlakyBroker(self.trading.broker, self.clock)
         for part in (self.desk, self.session.reconciler):
@@ -238,6 +240,11 @@ class Rig:
         if self.clock.now() < self.moment.at:
             self.clock.move_to(self.moment.at)
         await self.session.on_closes(self.moment)
+
+    async def opens_again(self) -> None:
+        """After a restart: the last moment once more, its opens included."""
+        await self.closes()
+        await self.opens()
 
     async def opens(self) -> None:
         if self.clock.now() < self.moment.at + OPENING:

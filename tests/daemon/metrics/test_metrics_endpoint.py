@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from daemon.metrics import Metrics, Vocabulary, serve
-from domain.errors import ConfigurationRefused
+from domain.errors import ConfigurationRefused, NotAvailable
 
 
 def metrics_of() -> Metrics:
@@ -42,7 +42,7 @@ def test_a_taken_port_is_refused_in_one_sentence() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationRefused, match=f"cannot be served on 127.0.0.1 port {port}"):
+        with pytest.raises(NotAvailable, match=f"cannot be served on 127.0.0.1 port {port}"):
             serve(metrics_of().registry, "127.0.0.1", port)
 
 
