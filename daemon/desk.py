@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from daemon.api.desk import Condition, Document
+from daemon.logs import scrub
 from daemon.wiring import Trading
 from domain.clock import Clock
 from domain.decisions import ExitCause
@@ -68,21 +69,21 @@ class ServiceDesk:
     async def pause(self, *, who: str, why: str) -> Document:
         async with self._trading.session.one_at_a_time:
             batch = Batch()
-            hold = self._trading.commands.pause(who=who, why=why, batch=batch)
+            hold = self._trading.commands.pause(who=scrub(who), why=scrub(why), batch=batch)
             await self._trading.session.execute([], batch)
         return {"hold": _hold(hold)}
 
     async def resume(self, *, who: str, why: str) -> Document:
         async with self._trading.session.one_at_a_time:
             batch = Batch()
-            cleared = self._trading.commands.resume(who=who, why=why, batch=batch)
+            cleared = self._trading.commands.resume(who=scrub(who), why=scrub(why), batch=batch)
             await self._trading.session.execute([], batch)
         return {"cleared": [_hold(hold) for hold in cleared]}
 
     async def flatten(self, *, who: str, why: str, instrument: str | None) -> Document:
         async with self._trading.session.one_at_a_time:
             batch = Batch()
-            intents = self._trading.commands.flatten(who=who, why=why, batch=batch, instrument=instrument)
+            intents = self._trading.commands.flatten(who=scrub(who), why=scrub(why), batch=batch, instrument=instrument)
             await self._trading.session.execute(intents, batch)
         closing = [each.instrument for each in intents if each.reason == ExitCause.COMMAND]
         return {"closing": closing, "intents": [each.client_order_id for each in intents]}
@@ -90,7 +91,7 @@ class ServiceDesk:
     async def halt(self, *, who: str, why: str) -> Document:
         async with self._trading.session.one_at_a_time:
             batch = Batch()
-            hold = self._trading.commands.halt(who=who, why=why, batch=batch)
+            hold = self._trading.commands.halt(who=scrub(who), why=scrub(why), batch=batch)
             await self._trading.session.execute([], batch)
         return {"hold": _hold(hold)}
 

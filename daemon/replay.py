@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+from daemon.clock import LiveClock
 from daemon.config import Config, digest_of
 from daemon.options import ReplayOptions
 from daemon.paths import AccountPaths, replay_paths, state_root
@@ -72,6 +73,7 @@ def load_feed(options: ReplayOptions) -> RecordedFeed:
         end=options.end,
         max_bars=options.max_bars,
         headlines=options.headlines or options.config.sentiment.headlines,
+        now=LiveClock().now(),  # a bar that has not closed yet is no recording
     )
 
 

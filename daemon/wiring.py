@@ -7,6 +7,7 @@ they pass in, and in nothing else.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,7 +30,7 @@ from daemon.settings import (
 from domain.bars import BarSeries
 from domain.clock import Clock, from_epoch
 from domain.costs import CostModel
-from domain.errors import NotAvailable
+from domain.errors import InvalidInput, NotAvailable
 from domain.records import CalendarEvent
 from journal.batch import Batch
 from journal.crashpoints import reach
@@ -69,10 +70,11 @@ from trading.risk_keeper import RiskKeeper
 from trading.scan import Scanner
 from trading.session import Session
 from trading.shadows import ShadowBook
-from trading.valuation import value
+from trading.valuation import worth
 from trading.view import MarketView
 
 WEIGHTS_KEY = "ensemble_weights"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -259,7 +261,7 @@ def _followers(setup: Setup, ground: _Ground) -> _Followers:
 
 def _commands(setup: Setup, ground: _Ground) -> Commands:
     def equity() -> Decimal:
-        return value(ground.books, ground.view, ground.risk.state, setup.clock.now()).equity
+        return worth(ground.books, ground.view, setup.clock.now()).equity
 
     return Commands(
         clock=setup.clock,
@@ -370,7 +372,15 @@ def _model(journal: Journal, config: Config, sources: Sources) -> OnlineFilter:
     stored = journal.read.state(MODEL_KEY)
     if stored is None:
         return OnlineFilter(settings, schema=schema)
-    return OnlineFilter.restore(stored, settings, schema=schema)
+    try:
+        return OnlineFilter.restore(stored, settings, schema=schema)
+    except InvalidInput as fault:
+        # An upgrade changed the features, say: begin anew from the samples that have the present ones.
+        _log.warning("online_model_begun_anew", extra={"reason": str(fault)})
+    fresh = OnlineFilter(settings, schema=schema)
+    for sample in journal.read.samples():
+        fresh.learn(sample)
+    return fresh
 
 
 def _record(journal: Journal) -> StrategyRecord:

@@ -48,8 +48,9 @@ class OnlineSettings:
 
     It is silent until `minimum_labels` labels, `minimum_per_class` of each kind. The step size at label t is
     `learning_rate` / sqrt(t + 1); `l2` draws weights to 0. The default step is small: trades tell little and
-    overlap, and on real candles larger steps fitted noise (docs/adr/0006 has the table). Standardised inputs are cut at
-    `clip_sigmas`, raw ones beyond `largest_input` count as missing. Probabilities are kept `clip_probability` away from 0 and 1.
+    overlap, and on real candles larger steps fitted noise (docs/adr/0006 has the table). Standardised inputs are
+    cut at `clip_sigmas`, raw ones beyond `largest_input` count as missing. Probabilities are kept
+    `clip_probability` away from 0 and 1.
     `threshold` (for instance a break-even probability) replaces the mode's.
     """
 

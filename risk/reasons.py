@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from domain.holds import HoldCause
 
-_BREAKERS = ("drawdown", "weekly_loss", "daily_loss", "consecutive_losses", "cooldown")
-
-REASONS: tuple[str, ...] = (
+SIZING_REASONS: tuple[str, ...] = (
     "no_equity",
     "stop_on_wrong_side",
+    "hold",
+    "drawdown",
+    "social",
     "no_open_risk_left",
     "no_exposure_left",
     "below_minimum_quantity",
     "below_minimum_notional",
-    "not_whole_lots",
+)
+"""Why a size came out as nothing."""
+
+_BREAKERS = ("drawdown", "weekly_loss", "daily_loss", "consecutive_losses", "cooldown")
+
+DENIAL_REASONS: tuple[str, ...] = (
     "session_closed",
     "session_unknown",
     "stale_quote",
@@ -22,12 +28,17 @@ REASONS: tuple[str, ...] = (
     "already_open",
     "duplicate_decision",
     "not_shortable",
+    "below_minimum_quantity",
+    "below_minimum_notional",
+    "not_whole_lots",
     "price_collar",
+    "stop_on_wrong_side",
     "risk_understated",
     "risk_per_trade",
     "reward_too_small",
     "order_value",
     "order_quantity",
+    "no_equity",
     "max_positions",
     "open_risk",
     "gross_exposure",
@@ -42,3 +53,6 @@ REASONS: tuple[str, ...] = (
     *(f"hold_{cause}" for cause in HoldCause),
     *(f"breaker_{breaker}" for breaker in _BREAKERS),
 )
+"""Why the gate said no."""
+
+REASONS: tuple[str, ...] = tuple(dict.fromkeys((*SIZING_REASONS, *DENIAL_REASONS)))

@@ -164,6 +164,10 @@ class SentimentBook:
             self._keep(name, text)
         return True
 
+    def follow(self, calendar: EventCalendar) -> None:
+        """Take event scores from a newer calendar from now on."""
+        self._calendar = calendar
+
     def view(self, symbol: str, now: datetime) -> SentimentView:
         """What the texts received until `now` say about one instrument; raises `InvalidInput` for an unknown one."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from domain.clock import from_epoch
 from domain.orders import Intent
 from market.feed import Moment
 from signals.exits import Close, ExitPolicy, ExitView, MoveStop, exit_step
@@ -20,14 +21,14 @@ class Exits:
         self._policy = policy
         self._protection = protection
 
-    def at_close(self, moment: Moment, books: Books) -> list[Intent]:
+    def at_close(self, moment: Moment, books: Books, now: datetime) -> list[Intent]:
         """The intents for positions whose instrument's bar has just closed."""
         intents: list[Intent] = []
         for ref in moment.closed:
             trade = books.trades.get(ref.symbol)
             if trade is None or trade.position is None or not trade.position.is_open:
                 continue
-            intents.extend(self._manage(trade, ref.index, books, moment.at))
+            intents.extend(self._manage(trade, ref.index, books, now))
         return intents
 
     def _manage(self, trade: Trade, index: int, books: Books, now: datetime) -> list[Intent]:
@@ -37,7 +38,7 @@ class Exits:
         bars = self._view.bars(position.instrument)
         signal = trade.decision.signal
         entry = float(position.entry_price)
-        held = bars.count_between(position.opened_at, now)
+        held = bars.count_between(position.opened_at, from_epoch(bars.opened[index] + bars.seconds))
         first = max(0, index + 1 - max(held, 1))
         best = (
             max(entry, *bars.high[first : index + 1])

@@ -81,3 +81,5 @@ class News:
     def follow(self, events: tuple[CalendarEvent, ...], calendar: EventCalendar, blackout: Blackout) -> None:
         """Take a newer calendar in place of the one at hand."""
         self.events, self._calendar, self._blackout = events, calendar, blackout
+        if self._book is not None:
+            self._book.follow(calendar)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from learning.blend import Mode, accepts, blend
 from learning.online import OnlineFilter
 from learning.samples import break_even
 from market.feed import BarRef, Moment
+from risk.breakers import OrderSent, step
 from risk.gate import Denial, Gate
 from risk.limits import Limits
 from risk.portfolio import room
@@ -117,13 +118,15 @@ class Scanner:
     def scan(
         self,
         moment: Moment,
+        now: datetime,
         is_last: Callable[[BarRef], bool],
         account: Account,
         books: Books,
         model: OnlineFilter,
         weights: Mapping[str, float],
     ) -> Scanned:
-        """Decide on every bar that closed at this moment, in the feed's fixed order."""
+        """Decide on every bar that closed at this moment, in the feed's fixed order. `now` is the clock's time: in a
+        replay the moment itself, live a little later."""
         reasons: Counter[str] = Counter()
         result = Scanned(scan=_scan_record(moment, self._view, 0, reasons))
         exposures: list[Exposure] | None = None
@@ -140,17 +143,28 @@ class Scanner:
                 continue
             if exposures is None:
                 try:
-                    exposures = self._exposures.of(books, moment.at)
+                    exposures = self._exposures.of(books, now)
                 except NoRate:
                     reasons["no_rate"] += 1
                     continue
-            decision, approval = self._decide(signal, ref.index, moment.at, account, exposures, model)
+            decision, approval = self._decide(signal, ref.index, now, account, exposures, model)
             result.decisions.append((decision, ref.index))
             if approval is not None:
                 result.entries.append(self._entry(decision, approval))
-                exposures.append(self._exposures.in_flight(decision, moment.at))
+                exposures.append(self._exposures.in_flight(decision, now))
+                account = self._after(decision, account)
         result.scan = _scan_record(moment, self._view, len(result.decisions), reasons)
         return result
+
+    def _after(self, decision: Decision, account: Account) -> Account:
+        """The account as the next bar of this scan must see it: with one more entry in its message budgets."""
+        sent = OrderSent(
+            at=decision.decided_at,
+            instrument=decision.instrument,
+            side=decision.signal.side,
+            decision_id=decision.decision_id,
+        )
+        return replace(account, risk=step(account.risk, sent, self._limits)[0])
 
     # -- one decision -----------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ from trading.reconciler import Reconciler
 from trading.risk_keeper import RiskKeeper
 from trading.scan import Account, Scanned, Scanner
 from trading.shadows import ShadowBook
-from trading.valuation import value
+from trading.valuation import point_of, worth
 from trading.venue import Open, SimulatedVenue
 from trading.view import MarketView
 
@@ -128,8 +128,9 @@ class Session:
         if self.clock.now() - moment.at > LATE_BARS * self.view.timeframe.span:
             scanned = self._missed(moment)
         else:
-            intents = self._manage(moment)
-            scanned = self._scan(moment, point)
+            now = self.clock.now()
+            intents = self._manage(moment, now)
+            scanned = self._scan(moment, now, point)
         self._record(moment, scanned, point, batch)
         intents.extend(scanned.entries)
         if intents:
@@ -225,27 +226,31 @@ class Session:
                 self.aftermath.shadow_ended(decision, outcome, batch)
 
     def _mark(self, at: datetime, batch: Batch) -> EquityPoint:
-        point = value(self.books, self.view, self.risk.state, at)
+        marked = worth(self.books, self.view, at)
         previous = None if self.last_point is None else self.last_point.equity
-        self.risk.step(EquityMarked(at=at, equity=point.equity, previous=previous), batch)
+        self.risk.step(EquityMarked(at=at, equity=marked.equity, previous=previous), batch)
+        point = point_of(marked, self.risk.state, at)
         self.last_point = point
         self.observer.marked(point)
         return point
 
-    def _manage(self, moment: Moment) -> list[Intent]:
-        """Exits by rule, unless a halt is in force; a reduce-only hold also takes resting entries back."""
-        holds = self.holds.in_force(moment.at)
+    def _manage(self, moment: Moment, now: datetime) -> list[Intent]:
+        """Exits by rule, unless a halt is in force; a reduce-only hold also takes resting entries back.
+
+        `now` is the clock's time: live it lies after the bars' close, and approvals run from it.
+        """
+        holds = self.holds.in_force(now)
         halts = [hold for hold in holds if hold.effect is Effect.HALT]
         if any(hold.scope is None for hold in halts):
             return []
         ended = [ref for ref in moment.closed if self.feed.is_last(ref)]
         going_on = replace(moment, closed=tuple(ref for ref in moment.closed if ref not in ended)) if ended else moment
-        intents = self.exits.at_close(going_on, self.books)
+        intents = self.exits.at_close(going_on, self.books, now)
         for ref in ended:
-            intents.extend(self._leave(ref.symbol, moment.at))
-        intents.extend(self._entries_to_cancel(holds, moment.at))
+            intents.extend(self._leave(ref.symbol, now))
+        intents.extend(self._entries_to_cancel(holds, now))
         busy = {intent.instrument for intent in intents}
-        intents.extend(self.protection.guard(self.books, moment.at, besides=busy))
+        intents.extend(self.protection.guard(self.books, now, besides=busy))
         return [intent for intent in intents if not any(hold.covers(intent.instrument) for hold in halts)]
 
     def _leave(self, symbol: str, now: datetime) -> list[Intent]:
@@ -267,14 +272,15 @@ class Session:
                 intents.extend(self.protection.cancel([order], self.books, now, "reduce only"))
         return intents
 
-    def _scan(self, moment: Moment, point: EquityPoint) -> Scanned:
+    def _scan(self, moment: Moment, now: datetime, point: EquityPoint) -> Scanned:
         account = Account(
             equity=point.equity,
             balance=point.balance,
             risk=self.risk.state,
-            holds=self.holds.in_force(moment.at),
+            holds=self.holds.in_force(now),
         )
-        return self.scanner.scan(moment, self.feed.is_last, account, self.books, self.aftermath.model, self.weights)
+        is_last, model = self.feed.is_last, self.aftermath.model
+        return self.scanner.scan(moment, now, is_last, account, self.books, model, self.weights)
 
     def _missed(self, moment: Moment) -> Scanned:
         """A moment met long after its time (the machine slept, the daemon was down): nothing is decided on it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,24 +27,42 @@ def floating_profit(trade: Trade, view: MarketView, now: datetime) -> tuple[Deci
     return position.floating(price, fx_rate), abs(position.quantity) * price * fx_rate
 
 
-def value(books: Books, view: MarketView, risk: RiskState, now: datetime) -> EquityPoint:
-    """Balance, floating profit, equity and drawdown; the peak is the risk state's or a new one."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worth:
+    """The account at this moment, in account currency; `exposure` is gross notional."""
+
+    balance: Decimal
+    floating: Decimal
+    exposure: Decimal
+    open_positions: int
+
+    @property
+    def equity(self) -> Decimal:
+        return self.balance + self.floating
+
+
+def worth(books: Books, view: MarketView, now: datetime) -> Worth:
+    """Balance, floating profit and exposure, marked to the last closed prices."""
     floating, exposure, count = ZERO, ZERO, 0
     for trade in books.open_trades():
         profit, notional = floating_profit(trade, view, now)
         floating += profit
         exposure += notional
         count += 1
-    floating = money(floating)
-    equity = books.balance + floating
-    peak = max(risk.peak, equity)
+    return Worth(balance=books.balance, floating=money(floating), exposure=money(exposure), open_positions=count)
+
+
+def point_of(now_worth: Worth, risk: RiskState, at: datetime) -> EquityPoint:
+    """The journaled point. `risk` is the state that was marked with this equity: its peak already allows for money
+    that was paid in or out."""
+    equity = now_worth.equity
     return EquityPoint(
-        at=now,
-        balance=books.balance,
-        floating=floating,
+        at=at,
+        balance=now_worth.balance,
+        floating=now_worth.floating,
         equity=equity,
-        peak=peak,
-        drawdown=float(1 - equity / peak) if peak > 0 else 1.0,
-        exposure=money(exposure),
-        open_positions=count,
+        peak=risk.peak,
+        drawdown=float(1 - equity / risk.peak),
+        exposure=now_worth.exposure,
+        open_positions=now_worth.open_positions,
     )

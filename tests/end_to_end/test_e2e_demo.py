@@ -1,0 +1,81 @@
+"""`ratchet demo`: one document, the same for the same seed, and enough trades to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ratchet_command import Ended, count, ended, ratchet, started, verified
+
+PROMISED = (
+    "bars decisions orders fills trades_closed outcomes samples online_updates equity_start equity_end max_drawdown "
+    "holds elapsed_s journal"
+).split()
+SMALL = ("demo", "--json", "--bars", "400", "--instruments", "8", "--no-compare")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Ended]]:
+    """The small demo with its usual seed twice, and with another."""
+    seeds = {"first": (), "second": (), "other": ("--seed", "8")}
+    folders = {name: tmp_path_factory.mktemp(name) / "state" for name in seeds}
+    processes = {name: started(*SMALL, *seed, state=folders[name]) for name, seed in seeds.items()}
+    return {name: (folders[name], ended(process)) for name, process in processes.items()}
+
+
+def test_it_prints_exactly_one_document_with_what_was_promised(runs: dict[str, tuple[Path, Ended]]) -> None:
+    _, run = runs["first"]
+    document = run.document  # nothing else stands on stdout, or it would not parse
+    assert set(PROMISED) <= set(document)
+    assert run.err == ""
+    assert document["finished"] is True
+    assert document["trades_closed"] > 0
+    assert document["samples"] <= document["outcomes"]
+    assert document["online_updates"] > 0
+    assert 0 <= document["max_drawdown"] < 1
+    assert document["holds"]
+
+
+def test_the_document_says_what_its_journal_holds(runs: dict[str, tuple[Path, Ended]]) -> None:
+    state, run = runs["first"]
+    document = run.document
+    journal = Path(document["journal"])
+    assert journal.is_relative_to(state)
+    for name in ("decisions", "fills", "outcomes", "samples", "bars"):
+        assert document[name] == count(journal, f"SELECT count(*) FROM {name}"), name
+    assert document["orders"] == count(journal, "SELECT count(DISTINCT client_order_id) FROM orders")
+    assert document["trades_closed"] == count(journal, "SELECT count(*) FROM outcomes WHERE kind = 'real'")
+    assert count(journal, "SELECT count(*) FROM job_runs WHERE job = 'data_quality' AND detail <> ''") > 0
+
+
+def test_the_same_seed_gives_the_same_digests_and_another_seed_others(runs: dict[str, tuple[Path, Ended]]) -> None:
+    digests = {name: verified(Path(run.document["journal"]), state) for name, (state, run) in runs.items()}
+    assert digests["first"] == digests["second"]
+    assert all(digests["first"][name] != digest for name, digest in digests["other"].items())
+
+    def lasting(document: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in document.items() if name not in ("elapsed_s", "bars_per_s", "journal")}
+
+    assert lasting(runs["first"][1].document) == lasting(runs["second"][1].document)
+
+
+def test_the_page_for_people_names_the_journal_and_is_not_json(tmp_path: Path) -> None:
+    run = ratchet("demo", "--bars", "250", "--instruments", "2", "--no-compare", state=tmp_path / "state")
+    assert run.status == 0
+    for word in ("period", "equity", "trades", "learning", "holds", "journal", "Decisions"):
+        assert word in run.out
+    assert str(tmp_path / "state" / "demo" / "journal.sqlite") in run.out
+
+
+@pytest.mark.slow
+def test_the_whole_demo_closes_a_hundred_trades_over_eight_instruments(tmp_path: Path) -> None:
+    run = ratchet("demo", "--json", "--no-compare", state=tmp_path / "state")
+    document = run.document
+    journal = Path(document["journal"])
+    assert document["trades_closed"] >= 100
+    traded = "SELECT count(DISTINCT instrument) FROM outcomes WHERE kind = 'real'"
+    assert count(journal, traded) >= 8
+    assert document["model"]["may_speak"] is True
+    assert document["model"]["trades_sized_by_it"] > 0
+    verified(journal, tmp_path / "state")
