@@ -360,7 +360,7 @@ class Books:
             changes.withdrawn.append(cash)
             return
         trade = self.trades.get(cash.instrument or "")
-        if trade is not None and trade.position is not None:
+        if trade is not None and trade.position is not None and cash.at > trade.position.opened_at:
             trade.swap += cash.amount
 
     def _note_changes(self, batch: Batch) -> None:

@@ -57,7 +57,7 @@ def restore_books(books: Books, read: Reader) -> None:
         books.seen_cash.add(cash.event_id)
         trade = books.trades.get(cash.instrument or "")
         if trade is not None and trade.position is not None and cash.kind in _HELD_CASH:
-            trade.swap += cash.amount if cash.at >= trade.position.opened_at else 0
+            trade.swap += cash.amount if cash.at > trade.position.opened_at else 0
     books.seen_fills.update((fill.venue, fill.trade_id) for fill in fills)
     cursor = read.state(CURSOR_KEY)
     books.cursor = json.loads(cursor) if cursor is not None else ""

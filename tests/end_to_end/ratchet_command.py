@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,20 +66,35 @@ def started(
         return subprocess.Popen(command, env=environ, stdout=stdout, stderr=stderr, text=True)
 
 
-def ended(process: subprocess.Popen[str], within_s: float = 120.0) -> Ended:
-    """Wait for a process with pipes; one that does not end in time is killed, and the test fails."""
+@contextmanager
+def running(*arguments: str, state: Path, extra: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """The command with pipes, while inside; whatever a test does, nothing is left running."""
+    process = started(*arguments, state=state, extra=extra)
     try:
-        out, err = process.communicate(timeout=within_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        raise
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.communicate()
+
+
+def ended(process: subprocess.Popen[str], within_s: float = 120.0) -> Ended:
+    """Wait for a process with pipes, and take in what it said."""
+    out, err = process.communicate(timeout=within_s)
     return Ended(process.returncode, out, err)
 
 
 def ratchet(*arguments: str, state: Path, extra: Mapping[str, str] | None = None) -> Ended:
     """Run the command to its end."""
-    return ended(started(*arguments, state=state, extra=extra))
+    with running(*arguments, state=state, extra=extra) as process:
+        return ended(process)
+
+
+def side_by_side(*calls: tuple[Path, tuple[str, ...]]) -> list[Ended]:
+    """Run the command several times at once, each with its own state folder and arguments."""
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running(*arguments, state=state)) for state, arguments in calls]
+        return [ended(process) for process in processes]
 
 
 def until(holds: Callable[[], object], what: str, within_s: float = WITHIN_S) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from ratchet_command import Ended, count, ended, ratchet, started, verified
+from ratchet_command import Ended, count, ratchet, side_by_side, verified
 
 
 class Class(NamedTuple):
@@ -26,6 +26,7 @@ CLASSES = (
     Class("equity_in", "1d", "INR", ("--currency", "INR")),
 )
 BARS = 400
+FACTS = ("decisions", "orders", "fills", "outcomes", "samples", "scans", "equity", "job_runs", "incidents", "holds")
 
 
 def played(data: Path, each: Class, *more: str) -> tuple[str, ...]:
@@ -37,8 +38,8 @@ def played(data: Path, each: Class, *more: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("each", CLASSES, ids=[each.folder for each in CLASSES])
 def test_real_candles_give_a_summary_and_the_same_digests_twice(market_data: Path, tmp_path: Path, each: Class) -> None:
     states = [tmp_path / name / "state" for name in ("first", "second")]
-    both = [started(*played(market_data, each), state=state) for state in states]
-    documents = [ended(process).document for process in both]
+    both = side_by_side(*((state, played(market_data, each)) for state in states))
+    documents = [run.document for run in both]
     first, second = documents
     assert first["finished"] is True
     assert first["currency"] == each.currency
@@ -61,22 +62,10 @@ def test_a_finished_replay_started_again_only_tells_its_summary(market_data: Pat
     arguments = played(market_data, CLASSES[0], "--instruments", "BTCUSDT,ETHUSDT")
     first = ratchet(*arguments, state=state).document
     journal = Path(first["journal"])
-    tables = (
-        "decisions",
-        "orders",
-        "fills",
-        "outcomes",
-        "samples",
-        "scans",
-        "equity",
-        "job_runs",
-        "incidents",
-        "holds",
-    )
-    before = {table: count(journal, f"SELECT count(*) FROM {table}") for table in tables}
+    before = {table: count(journal, f"SELECT count(*) FROM {table}") for table in FACTS}
     digests = verified(journal, state)
     again = ratchet(*arguments, state=state).document
-    assert {table: count(journal, f"SELECT count(*) FROM {table}") for table in tables} == before
+    assert {table: count(journal, f"SELECT count(*) FROM {table}") for table in FACTS} == before
     assert verified(journal, state) == digests
     own = ("elapsed_s", "bars_per_s")
     assert {name: again[name] for name in again if name not in own} == {

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import signal
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from ratchet_command import count, ended, ratchet, started, until, verified
+from ratchet_command import count, ended, ratchet, running, until, verified
 
 BARS = 500
 KILLS = 5
+SLOWED = str(200 * 3_600)
+"""Two hundred hourly bars a second: slow enough to be interrupted somewhere."""
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +48,25 @@ def demand_finished(arguments: tuple[str, ...], state: Path, through: dict[str, 
         assert count(journal, doubled) == 0
 
 
+def at_work(state: Path, target: int, process: subprocess.Popen[str]) -> Callable[[], bool]:
+    """Whether so many moments are done, or it has ended."""
+    return lambda: scans_in(state) >= target or process.poll() is not None
+
+
 def test_killed_at_random_places_it_ends_in_the_same_digests(
     arguments: tuple[str, ...], through: dict[str, str], tmp_path: Path
 ) -> None:
-    state, chance, done = tmp_path / "state", random.Random(20), 0
+    state, chance, done = tmp_path / "state", np.random.default_rng(20), 0
     for kill in range(KILLS):
-        # Somewhere in what is left, so that each of the kills finds something to interrupt.
-        target = done + chance.randint(1, max(1, (BARS - done) // (KILLS - kill + 1)))
-        process = started(*arguments, state=state)
-        until(lambda target=target, process=process: scans_in(state) >= target or process.poll() is not None, "work")
-        process.send_signal(signal.SIGKILL)
-        assert ended(process).status == -signal.SIGKILL
-        assert scans_in(state) >= done
+        # Somewhere in the next part of what is left, so that each of the kills finds something to interrupt.
+        target = done + int(chance.integers(1, (BARS - done) // (KILLS - kill + 1)))
+        with running(*arguments, "--speed", SLOWED, state=state) as process:
+            until(at_work(state, target, process), f"{target} moments")
+            process.send_signal(signal.SIGKILL)
+            assert ended(process).status == -signal.SIGKILL
+        assert scans_in(state) > done
         done = scans_in(state)
-    assert done < BARS + 1
+    assert done < BARS
     demand_finished(arguments, state, through)
 
 
@@ -65,10 +74,10 @@ def test_told_to_stop_it_sums_up_what_it_did_and_continues(
     arguments: tuple[str, ...], through: dict[str, str], tmp_path: Path
 ) -> None:
     state = tmp_path / "state"
-    process = started(*arguments, "--speed", "500000", state=state)
-    until(lambda: scans_in(state) >= 100, "a hundred moments")
-    process.send_signal(signal.SIGTERM)
-    stopped = ended(process, within_s=20).document
+    with running(*arguments, "--speed", SLOWED, state=state) as process:
+        until(at_work(state, 100, process), "a hundred moments")
+        process.send_signal(signal.SIGTERM)
+        stopped = ended(process, within_s=20).document
     assert stopped["finished"] is False
     assert 200 <= stopped["bars"] < 2 * BARS
     verified(Path(stopped["journal"]), state)
@@ -78,10 +87,10 @@ def test_told_to_stop_it_sums_up_what_it_did_and_continues(
 def test_told_to_stop_while_it_waits_for_the_next_bar_it_does_not_wait(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
+    """At a simulated second a second the next hourly bar is an hour away."""
     state = tmp_path / "state"
-    process = started(*arguments, "--speed", "1", state=state)
-    until(lambda: list(state.glob("replay-*/paper.sqlite")), "it plays")
-    until(lambda: scans_in(state) >= 0 and list(state.glob("replay-*/journal.sqlite")), "it plays")
-    process.send_signal(signal.SIGINT)
-    stopped = ended(process, within_s=20)
-    assert stopped.status in (0, 1, -signal.SIGINT)
+    with running(*arguments, "--speed", "1", "--api-port", "0", state=state) as process:
+        until(lambda: list(state.glob("replay-*/daemon.json")), "it serves its API, and so it plays")
+        process.send_signal(signal.SIGINT)
+        stopped = ended(process, within_s=20).document
+    assert stopped["finished"] is False

@@ -8,6 +8,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,21 +38,20 @@ def as_server_user(folder: Path) -> dict[str, int]:
         account = pwd.getpwnam(SERVER_USER)
     except KeyError:
         pytest.skip(f"PostgreSQL does not run as root, and there is no user {SERVER_USER}: apt install postgresql")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
     shutil.chown(folder, account.pw_uid, account.pw_gid)
     return {"user": account.pw_uid, "group": account.pw_gid}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """The URL of an empty database on a server of its own, on loopback."""
     initdb, control = program("initdb"), program("pg_ctl")
     if initdb is None or control is None:
         pytest.skip("no PostgreSQL server here: apt install postgresql")
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("no psycopg here: pip install 'ratchet-trader[postgres]'")
-    folder = tmp_path_factory.mktemp("postgresql")
+    # Not under pytest's own folder: the server's user may not enter that.
+    folder = Path(tempfile.mkdtemp(prefix="ratchet-postgresql-"))
     who = as_server_user(folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -68,6 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql://ratchet@127.0.0.1:{port}/postgres"
     finally:
         run(control, "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 async def test_the_story_is_the_same_on_postgresql(server: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from conftest import Ratchet
+from cli_account import Ratchet
 
 from daemon.api.app import create_app
 from daemon.api.desk import Condition
@@ -193,7 +193,7 @@ def test_of_several_daemons_one_must_be_chosen(ratchet: Ratchet, daemon: Recordi
 
 
 def test_status_says_which_daemon_runs_beside_the_journal(ratchet: Ratchet, daemon: RecordingDesk) -> None:
-    from conftest import write_journal
+    from cli_account import write_journal
 
     write_journal(ratchet.state / "paper-main" / "journal.sqlite")
     assert json.loads(ratchet("status", "--json").stdout)["daemon"]["pid"] == os.getpid()

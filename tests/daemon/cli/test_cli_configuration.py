@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import Ratchet, write_journal
+from cli_account import Ratchet, write_journal
 
 CANARY = "canary-secret-value-7"
 TEN_FAULTS = """\

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Ratchet
+from cli_account import Ratchet
 
 KEYS = {"label", "score", "p_negative", "p_neutral", "p_positive", "p_unknown", "model"}
 CANDLES = "timestamp,open,high,low,close,volume\n"

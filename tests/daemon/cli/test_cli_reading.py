@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ratchet, write_journal
+from cli_account import Ratchet, write_journal
 
 VERBS = ("status", "positions", "trades", "decisions", "outcomes", "equity", "holds", "verify")
 
