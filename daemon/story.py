@@ -14,7 +14,7 @@ from daemon.config import Config
 from daemon.desk import ServiceDesk
 from daemon.drive import ReplayDriver
 from daemon.jobs.standing import standing_jobs
-from daemon.metrics import MetricsObserver
+from daemon.metrics import Metrics, MetricsObserver
 from daemon.metrics import serve as serve_metrics
 from daemon.paths import AccountPaths
 from daemon.progress import RunProgress
@@ -22,7 +22,7 @@ from daemon.schedule import ReplaySchedule
 from daemon.summary import Summary, summarise_run
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
-from daemon.wiring import Setup, Sources, open_journal, start, wire
+from daemon.wiring import Setup, Sources, Trading, open_journal, start, wire
 from domain.bars import BarSeries
 from domain.clock import SteppedClock
 from domain.errors import InvalidInput
@@ -68,74 +68,81 @@ async def _play(story: Story, journal: Journal) -> Summary:
     first = feed.next_at()
     if first is None:
         raise InvalidInput(f"{feed.name} has no bars to play")
-    clock = SteppedClock(stored_clock(journal.read) or first - feed.timeframe.span)
+    began = first - feed.timeframe.span
+    clock = SteppedClock(stored_clock(journal.read) or began)
     metrics = make_metrics(feed, story.currency)
     total = sum(len(feed.series(symbol)) for symbol in feed.instruments)
     with RunProgress(title=story.title, total=total, currency=story.currency, quiet=story.quiet) as progress:
-        writer = TimedWriter(InlineWriter(journal), metrics.service.committed)
-        trading = wire(
-            Setup(
-                config=story.config,
-                clock=clock,
-                feed=feed,
-                higher=story.higher,
-                paths=story.paths,
-                currency=story.currency,
-                sources=story.sources,
-                journal=journal,
-                writer=writer,
-                durable=False,
-                observer=Observers(MetricsObserver(metrics), progress),
-                simulated_operator=story.simulated_operator,
-            )
-        )
-        snapshots = Snapshots(
-            trading,
-            metrics,
-            story.config,
-            live=False,
-            state=story.paths.folder,
-            served=story.metrics_port is not None,
-        )
-        began = time.monotonic()
-        played = _Played(snapshots)
+        trading = wire(_setup(story, journal, clock, metrics, Observers(MetricsObserver(metrics), progress)))
+        served = story.metrics_port is not None
+        snapshots = Snapshots(trading, metrics, story.config, live=False, state=story.paths.folder, served=served)
+        stopwatch, played = time.monotonic(), _Played(snapshots)
         try:
             await start(trading)
             jobs = standing_jobs(trading, metrics, snapshots, story.config)
-            schedule = ReplaySchedule(jobs, start=first - feed.timeframe.span, bar=feed.timeframe.span)
+            schedule = ReplaySchedule(jobs, start=began, bar=feed.timeframe.span)
             driver = ReplayDriver(
                 trading=trading, clock=clock, schedule=schedule, speed=story.speed, ticked=played.tick
             )
             async with AsyncExitStack() as serving:
-                if story.metrics_port is not None:
-                    endpoint = serve_metrics(metrics.registry, port=story.metrics_port)
-                    serving.callback(endpoint.stop)
-                if story.api_port is not None:
-                    from daemon.serving import api_served  # noqa: PLC0415 - only who serves pays for FastAPI
-
-                    desk = ServiceDesk(
-                        trading=trading, clock=clock, overdue=tuple, ready=lambda: True, mode=story.title
-                    )
-                    await serving.enter_async_context(
-                        api_served(
-                            desk,
-                            host=story.config.api.host,
-                            port=story.api_port,
-                            paths=story.paths,
-                            started_at=clock.now(),
-                            ended=lambda _why: driver.stop(),
-                        )
-                    )
+                await _serve(story, trading, clock, metrics, driver, serving)
                 finished = await _until_stopped(driver)
         finally:
             await trading.broker.close()
+    elapsed_s = time.monotonic() - stopwatch
     return summarise_run(
         trading,
         title=story.title,
         finished=finished,
         bars_played=played.bars,
-        elapsed_s=time.monotonic() - began,
+        elapsed_s=elapsed_s,
         extra=story.extra,
+    )
+
+
+def _setup(story: Story, journal: Journal, clock: SteppedClock, metrics: Metrics, observer: Observers) -> Setup:
+    return Setup(
+        config=story.config,
+        clock=clock,
+        feed=story.feed,
+        higher=story.higher,
+        paths=story.paths,
+        currency=story.currency,
+        sources=story.sources,
+        journal=journal,
+        writer=TimedWriter(InlineWriter(journal), metrics.service.committed),
+        durable=False,
+        observer=observer,
+        simulated_operator=story.simulated_operator,
+    )
+
+
+async def _serve(
+    story: Story,
+    trading: Trading,
+    clock: SteppedClock,
+    metrics: Metrics,
+    driver: ReplayDriver,
+    serving: AsyncExitStack,
+) -> None:
+    """Serve what was asked for until `serving` is left; the same commands work on a replay as on a live run."""
+    if story.metrics_port is not None:
+        endpoint = serve_metrics(metrics.registry, port=story.metrics_port)
+        serving.callback(endpoint.stop)
+    if story.api_port is None:
+        return
+    from daemon.serving import api_served  # noqa: PLC0415 - only who serves pays for FastAPI
+
+    desk = ServiceDesk(trading=trading, clock=clock, overdue=tuple, ready=lambda: True, mode=story.title)
+    await serving.enter_async_context(
+        api_served(
+            desk,
+            host=story.config.api.host,
+            port=story.api_port,
+            paths=story.paths,
+            started_at=clock.now(),
+            ended=lambda _why: driver.stop(),
+        )
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from domain.bars import BarSeries
-from domain.clock import to_epoch
+from domain.clock import EPOCH, to_epoch
 from domain.errors import Impossible
 from domain.orders import Side
 from signals.table import SignalTable
@@ -61,9 +61,9 @@ class Bars:
         what came after the exit inside that bar is not known.
         """
         first = bisect_right(self.opened, to_epoch(since)) - 1
-        last = bisect_left(self.opened, to_epoch(until))
-        if last > 0 and self.opened[last - 1] + self.seconds >= to_epoch(until):
-            last -= 1
+        # Bars that closed before it ended: one it was stopped in closes at that very time, an exit at an open is later.
+        ended = -((EPOCH - until) // timedelta(seconds=1))
+        last = bisect_left(self.opened, ended - self.seconds)
         highs = [*self.high[max(first, 0) : last], entry, exit_]
         lows = [*self.low[max(first, 0) : last], entry, exit_]
         return (max(highs), min(lows)) if side is Side.BUY else (min(lows), max(highs))

@@ -41,3 +41,12 @@ def broken(rows: Sequence[Row], change: Callable[[list[Row]], None]) -> list[Row
     copy = [list(row) for row in rows]
     change(copy)
     return copy
+
+
+def trading_week(rows: Sequence[Row]) -> list[Row]:
+    """Without the currency market's weekend of March 13th, 2022, when New York put its clocks forward."""
+    return [row for row in rows if not _in_weekend(datetime.fromisoformat(row[0]))]
+
+
+def _in_weekend(at: datetime) -> bool:
+    return datetime(2022, 3, 11, 22, tzinfo=UTC) <= at < datetime(2022, 3, 13, 21, tzinfo=UTC)

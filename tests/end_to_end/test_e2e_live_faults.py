@@ -52,7 +52,7 @@ def test_the_watchdog_is_fed_by_scans_and_starves_while_the_journal_is_locked(tm
         daemon.until_scans(3)
         daemon.stop()
         assert daemon.status == 0
-    verified(daemon.journal, daemon.state)
+    verified(daemon.journal)
 
 
 def test_a_journal_that_stays_locked_ends_the_run_and_a_restart_continues_it(tmp_path: Path) -> None:
@@ -69,14 +69,14 @@ def test_a_journal_that_stays_locked_ends_the_run_and_a_restart_continues_it(tmp
         assert not (daemon.account / "daemon.json").exists()
     assert daemon.scans <= scans + 2
     demand_only_journaled_orders(daemon)
-    verified(daemon.journal, daemon.state)
+    verified(daemon.journal)
     with LiveDaemon(tmp_path) as again:
         again.until_ready()
         again.until_scans(2)
         again.stop()
         assert again.status == 0
     demand_only_journaled_orders(again)
-    verified(again.journal, again.state)
+    verified(again.journal)
 
 
 def test_a_full_disk_ends_the_run_and_a_restart_continues_it(tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ def test_a_full_disk_ends_the_run_and_a_restart_continues_it(tmp_path: Path) -> 
         assert "the journal" in daemon.sentence
         assert "takes nothing more until it is opened again" in daemon.sentence
     demand_only_journaled_orders(daemon)
-    verified(daemon.journal, daemon.state)
+    verified(daemon.journal)
     with LiveDaemon(tmp_path) as again:
         again.until_ready()
         again.until_scans(2)
         again.stop()
     demand_only_journaled_orders(again)
-    verified(again.journal, again.state)
+    verified(again.journal)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_a_taken_port_is_named_and_the_account_stays_startable(stopped: LiveDaem
             ended = ratchet("run", "-c", str(stopped.file), state=stopped.state)
             assert ended.status == 1
             assert str(port) in ended.sentence
-    verified(stopped.journal, stopped.state)
+    verified(stopped.journal)
 
 
 def test_every_fault_of_a_configuration_is_told_at_once_with_78(tmp_path: Path) -> None:

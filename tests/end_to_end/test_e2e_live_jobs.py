@@ -71,7 +71,7 @@ def test_a_market_told_a_hundred_bars_ahead_is_told_further_while_the_daemon_run
     assert count(daemon.journal, "SELECT count(*) FROM job_runs WHERE job = 'scan' AND outcome <> 'done'") == 0
     times = daemon.scan_times()
     assert times == list(range(times[0], times[0] + len(times)))
-    verified(daemon.journal, daemon.state)
+    verified(daemon.journal)
 
 
 @pytest.mark.parametrize("names", [COINS, ()], ids=["chosen", "usual"])

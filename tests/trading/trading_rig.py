@@ -106,21 +106,11 @@ def series_of(symbol: str, candles: Sequence[Candle], opened: Sequence[int] | No
     )
 
 
-def feed_of(tapes: Mapping[str, Sequence[Candle]], instruments: Mapping[str, Instrument]) -> SeriesFeed:
+def padded(symbol: str, candles: Sequence[Candle]) -> BarSeries:
     """The bars written, with quiet ones behind them."""
-    series = {}
-    for symbol, candles in tapes.items():
-        last = candles[-1]
-        padding = flat(last.close, PADDING, volume=last.volume, half_spread=last.half_spread)
-        series[symbol] = series_of(symbol, [*candles, *padding])
-    return SeriesFeed(
-        name="a tape",
-        timeframe=Timeframe.H1,
-        instruments=instruments,
-        series=series,
-        report=FeedReport(notes=(), rejected={}),
-        headlines=Headlines(()),
-    )
+    last = candles[-1]
+    quiet = flat(last.close, PADDING, volume=last.volume, half_spread=last.half_spread)
+    return series_of(symbol, [*candles, *quiet])
 
 
 def config_of(**sections: Mapping[str, Any]) -> Config:
@@ -140,13 +130,13 @@ class Rig:
     def __init__(
         self,
         folder: Path,
-        tapes: Mapping[str, Sequence[Candle]],
+        series: Mapping[str, BarSeries],
         instruments: Mapping[str, Instrument],
-        config: Config,
-        events: tuple[CalendarEvent, ...] | None,
+        config: Config | None = None,
+        events: tuple[CalendarEvent, ...] | None = None,
     ) -> None:
-        self._folder, self._tapes, self._instruments = folder, tapes, instruments
-        self._config, self._events = config, events
+        self._folder, self._series, self._instruments = folder, series, instruments
+        self._config, self._events = config or config_of(), events
         self.feed: SeriesFeed
         self.clock: SteppedClock
         self.journal: Journal
@@ -168,7 +158,8 @@ class Rig:
         """Open the account and play the first moment, at which bar 0 opens."""
         tapes = tape if isinstance(tape, Mapping) else {COIN: tape}
         known = instruments or {symbol: instrument(symbol) for symbol in tapes}
-        rig = cls(folder, tapes, known, config_of(**sections), events)
+        series = {symbol: padded(symbol, candles) for symbol, candles in tapes.items()}
+        rig = cls(folder, series, known, config_of(**sections), events)
         await rig.open()
         await rig.step()
         return rig
@@ -176,7 +167,14 @@ class Rig:
     async def open(self, *, later: timedelta = timedelta(0)) -> None:
         """Wire everything on what lies in the folder; `later` is how long nobody was there."""
         paths = AccountPaths(folder=self._folder).create()
-        self.feed = feed_of(self._tapes, self._instruments)
+        self.feed = SeriesFeed(
+            name="a tape",
+            timeframe=Timeframe.H1,
+            instruments=self._instruments,
+            series=self._series,
+            report=FeedReport(notes=(), rejected={}),
+            headlines=Headlines(()),
+        )
         self.journal = open_journal(self._config, paths, live=False)
         self.writer = InlineWriter(self.journal)
         self.clock = SteppedClock((stored_clock(self.journal.read) or START - HOUR) + later)
