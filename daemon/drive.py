@@ -135,5 +135,7 @@ async def play_due_moments(trading: Trading, clock: Clock, ticked: Ticked) -> in
             raise
         ticked(moment)
         played += 1
+        # Catching up with a long sleep may take minutes; whatever else runs on the loop gets its turn meanwhile.
+        await asyncio.sleep(0)
     await session.settle()
     return played

@@ -37,6 +37,7 @@ from domain.records import JobRun
 from journal.batch import Batch
 from journal.journal import Journal
 from journal.writer import ThreadWriter
+from market.feed import Moment
 from sentiment.blackout import Blackout
 from sentiment.calendar import EventCalendar
 
@@ -188,10 +189,17 @@ class _Service:
     def _schedule(self, snapshots: Snapshots) -> LiveSchedule:
         plan, span = self._config.schedule, self._feed.timeframe.span
         least, most = SCAN_WITHIN
+        scan_deadline = min(most, max(least, 3 * span))
+
+        def played(moment: Moment) -> None:
+            snapshots.after(moment)
+            # After a long sleep one scan catches up with many moments; each of them is progress.
+            self._watchdog.progress("scan")
+            self._watchdog.due("scan", scan_deadline.total_seconds())
 
         async def scan(_due: datetime) -> None:
             self._follow_growth()
-            await play_due_moments(self._trading, self._clock, snapshots.after)
+            await play_due_moments(self._trading, self._clock, played)
 
         async def equity(_due: datetime) -> None:
             await self._trading.session.revalue()
@@ -202,7 +210,7 @@ class _Service:
                 scan,
                 bar=span,
                 delay=min(timedelta(seconds=plan.scan_delay_s), span / 4),
-                deadline=min(most, max(least, 3 * span)),
+                deadline=scan_deadline,
             ),
             standard_job("equity", equity, trigger=Every(period=timedelta(seconds=plan.equity_every_s))),
             *standing_jobs(self._trading, self._metrics, snapshots, self._config),

@@ -52,7 +52,7 @@ class Reconciler:
             balance=self._books.balance,
             report=report,
         )
-        self._act(findings, now, batch)
+        self._act(findings, report, now, batch)
         missing = {finding.ours for finding in findings if finding.kind is Mismatch.MISSING_ORDER}
         if missing:
             await self._desk.recheck([self._books.orders[order_id] for order_id in sorted(missing)])
@@ -69,7 +69,7 @@ class Reconciler:
                 return report
         return await self._broker.report()
 
-    def _act(self, findings: tuple[Finding, ...], now: datetime, batch: Batch) -> None:
+    def _act(self, findings: tuple[Finding, ...], report: VenueReport, now: datetime, batch: Batch) -> None:
         for finding in findings:
             self._note(finding, now, batch)
         wrong = {finding.instrument for finding in findings if finding.kind is Mismatch.POSITION}
@@ -86,7 +86,8 @@ class Reconciler:
                 batch,
             )
         for hold in self._holds.in_force(now):
-            if hold.cause is HoldCause.UNKNOWN_POSITION and hold.scope not in wrong:
+            told = report.complete or hold.scope in report.positions
+            if hold.cause is HoldCause.UNKNOWN_POSITION and hold.scope not in wrong and told:
                 self._holds.release(hold.cause, hold.scope, now, "the venue's position equals ours", batch)
         self._hold_unknown(now, batch)
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from brokers.protocol import Broker
 from domain.clock import Clock
 from domain.decisions import ExitCause
-from domain.holds import Effect, Hold, HoldCause
+from domain.holds import Effect, Hold, HoldCause, new_hold
 from domain.orders import Intent, Leg
 from domain.records import EquityPoint, Scan
 from journal.batch import Batch
@@ -42,6 +42,8 @@ from trading.view import MarketView
 
 OPENING = timedelta(milliseconds=1)
 """Bars open this much after the bars before them closed, so that what was decided on a close precedes it."""
+
+PROTECTED = "every position rests behind a stop"
 
 LATE_BARS = 2
 """A close that is met later than this is history: what it filled is taken in, but nothing is decided on it."""
@@ -216,6 +218,25 @@ class Session:
             self.holds.set(hold, batch)
         self.holds.release_others(HoldCause.NEWS, {hold.scope for hold in blackouts}, moment.at, "covered again", batch)
         self.watch.look(moment, batch)
+        self._hold_unprotected(moment.at, batch)
+
+    def _hold_unprotected(self, at: datetime, batch: Batch) -> None:
+        """While a position lies without a stop at a bar's close, nothing new is entered anywhere."""
+        bare = [trade for trade in self.books.open_trades() if not self.books.open_orders(trade.trade_id, Leg.STOP)]
+        if not bare:
+            self.holds.release(HoldCause.UNPROTECTED, None, at, PROTECTED, batch)
+            return
+        symbols = ", ".join(trade.decision.instrument for trade in bare)
+        self.holds.set(
+            new_hold(
+                HoldCause.UNPROTECTED,
+                Effect.NO_ENTRIES,
+                since=at,
+                condition=PROTECTED,
+                detail=f"no stop rests at the venue for {symbols}",
+            ),
+            batch,
+        )
 
     def _end_shadows(self, moment: Moment, batch: Batch) -> None:
         for ref in moment.closed:

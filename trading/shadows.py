@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from domain.barriers import Barrier, Touch, first_touch
+from domain.barriers import Barrier, Touch, first_touch, touch_at_open
 from domain.clock import from_epoch
 from domain.costs import CostModel, market_price, net_r, slipped
 from domain.decisions import Decision, ExitCause, Outcome, OutcomeKind
@@ -135,6 +135,10 @@ class ShadowBook:
             shadow.entry = market_price(shadow.side, bars.open[index], spread, costs.slippage)
             shadow.best = shadow.worst = shadow.entry
         elif shadow.pending is not None:
+            # At the venue its stop and target still rest, and an open beyond one of them fills that first.
+            gap = touch_at_open(shadow.side, shadow.stop, shadow.target, open_=bars.open[index], half_spread=spread)
+            if gap is not None:
+                return self._touched(shadow, bars, index, gap, costs, at_open=True)
             price = market_price(shadow.side.opposite, bars.open[index], spread, costs.slippage)
             return self._end(shadow, bars, index, price, shadow.pending, at_open=True)
         touch = first_touch(

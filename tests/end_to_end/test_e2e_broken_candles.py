@@ -72,25 +72,22 @@ FAULTS: dict[str, tuple[float, Callable[[list[Row]], None], str]] = {
 
 
 @pytest.fixture(scope="module")
-def with_faults(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Ended]:
+def with_faults(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     folder, state = tmp_path_factory.mktemp("candles") / "forex", tmp_path_factory.mktemp("run") / "state"
     for seed, (symbol, (price, change, _)) in enumerate(FAULTS.items()):
         written(folder / f"{symbol}-1h.csv", broken(good(price, seed), change))
-    return folder, state, ratchet("run", "--replay", str(folder), "--timeframe", "1h", "--json", state=state)
+    return ratchet("run", "--replay", str(folder), "--timeframe", "1h", "--json", state=state)
 
 
 @pytest.mark.parametrize("symbol", FAULTS)
-def test_a_broken_row_is_a_counted_rejection_named_by_its_file(
-    with_faults: tuple[Path, Path, Ended], symbol: str
-) -> None:
-    told = [note for note in with_faults[2].document["notes"] if note.startswith(symbol)]
+def test_a_broken_row_is_a_counted_rejection_named_by_its_file(with_faults: Ended, symbol: str) -> None:
+    told = [note for note in with_faults.document["notes"] if note.startswith(symbol)]
     assert any(FAULTS[symbol][2] in note for note in told)
     assert "future" in FAULTS[symbol][2] or not any("future" in note for note in told)
 
 
-def test_nothing_is_ever_traded_at_a_price_that_was_wrong(with_faults: tuple[Path, Path, Ended]) -> None:
-    _, state, run = with_faults
-    journal = Path(run.document["journal"])
+def test_nothing_is_ever_traded_at_a_price_that_was_wrong(with_faults: Ended) -> None:
+    journal = Path(with_faults.document["journal"])
     assert count(journal, "SELECT count(*) FROM fills") >= 6
     for seed, (symbol, (price, _, _)) in enumerate(FAULTS.items()):
         clean = {row[0]: tuple(map(float, row[1:5])) for row in good(price, seed)}
@@ -102,6 +99,8 @@ def test_nothing_is_ever_traded_at_a_price_that_was_wrong(with_faults: tuple[Pat
         lowest, highest = min(bar[2] for bar in clean.values()), max(bar[1] for bar in clean.values())
         prices = [float(row["price"]) for row in rows(journal, "SELECT price FROM fills WHERE instrument = ?", symbol)]
         assert all(lowest * 0.99 < each < highest * 1.01 for each in prices)
+    found = "SELECT count(*) FROM job_runs WHERE job = 'data_quality' AND detail LIKE '%NZDUSD 7%'"
+    assert count(journal, found) > 0
     held = rows(journal, "SELECT DISTINCT scope FROM holds WHERE cause = 'data_quality'")
     assert {"EURUSD", "NZDUSD", "USDCAD", "USDJPY"} <= {row["scope"] for row in held}
     verified(journal)

@@ -8,11 +8,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from trading_rig import COIN, HOUR, Candle, flat
+from trading_rig import COIN, HOUR, Candle, flat, instrument
 
 from brokers.protocol import demand_approval
 from domain.errors import Denied, JournalError, VenueUnavailable
 from domain.holds import Effect, HoldCause
+from domain.instruments import AssetClass
 from domain.orders import Action, Leg, OrderState
 from journal.batch import Batch
 from journal.journal import Journal
@@ -365,6 +366,29 @@ async def test_an_intent_that_was_durable_but_not_sent_is_sent_after_the_restart
     await rig.opens_again()
     assert rig.trade().position.quantity == await rig.held() == Decimal(10)
     assert rig.open_order(Leg.STOP).state is OrderState.ACCEPTED
+    assert await rig.faults() == []
+
+
+async def test_after_a_restart_the_venue_knows_prices_and_rates_before_anything_is_sent(begin):
+    known = {
+        "COINEUR": instrument("COINEUR", base="COIN", quote="EUR"),
+        "EURUSD": instrument("EURUSD", asset_class=AssetClass.FOREX, base="EUR", quote="USD", tick=Decimal("0.0001")),
+    }
+    rig = await begin({"COINEUR": flat(100, 8), "EURUSD": flat(1.25, 8)}, instruments=known)
+    await rig.step(2)
+    await rig.closes()
+
+    def die(_intent):
+        raise Killed
+
+    rig.venue.before_send = die
+    with pytest.raises(Killed):
+        await rig.enter(symbol="COINEUR")
+    await rig.reopen()
+    await rig.opens_again()
+    trade = rig.trade("COINEUR")
+    assert (trade.position.quantity, trade.entry_fx) == (Decimal(10), Decimal("1.25"))
+    assert rig.open_order(Leg.STOP, "COINEUR").state is OrderState.ACCEPTED
     assert await rig.faults() == []
 
 

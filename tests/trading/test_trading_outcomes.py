@@ -275,7 +275,8 @@ async def test_without_chance_a_real_trade_and_its_shadow_end_alike(tmp_path, ch
     tape = wandering(chance, 75)
     known = instrument(fee_rate=Decimal("0.0005"), swap_long_per_day=Decimal("-0.0002"), lot=Decimal("0.01"))
     folder = tmp_path / str(len(list(tmp_path.iterdir())))
-    config = config_of(signals={"time_exit_bars": 30})
+    # An activation that no difference of ticks equals exactly: ties would be decided by a float's last bit.
+    config = config_of(signals={"time_exit_bars": 30, "trailing_activation_r": 1.0037, "trailing_step_atr": 0.2511})
     rig = Rig(Path(folder), {COIN: padded(COIN, tape)}, {COIN: known}, config)
     await rig.open()
     await rig.step(31)

@@ -8,6 +8,7 @@ import pytest
 from trading_rig import COIN, HOUR, Candle, flat
 
 from domain.decisions import ExitCause, OutcomeKind
+from domain.holds import Effect, HoldCause
 from domain.orders import Action, Intent, Leg, OrderState, Side
 from journal.batch import Batch
 from trading.books import Changes
@@ -134,11 +135,15 @@ async def test_a_venue_that_refuses_stops_and_closes_is_asked_once_a_bar_until_i
     for bar in (1, 2):
         await rig.step()
         assert len(sent(rig, Leg.CLOSE)) == ATTEMPTS + bar
+        (hold,) = rig.session.holds.in_force(rig.clock.now())
+        assert (hold.cause, hold.effect, hold.scope) == (HoldCause.UNPROTECTED, Effect.NO_ENTRIES, None)
+        assert COIN in hold.detail
     assert len(sent(rig, Leg.STOP)) == ATTEMPTS
     rig.venue.faults.refuses = placing()
     await rig.step(2)
     assert await rig.held() == 0
     assert (await only_real_outcome(rig)).exit_cause is ExitCause.UNPROTECTED
+    assert rig.session.holds.in_force(rig.clock.now()) == ()
     assert await rig.faults() == []
 
 
