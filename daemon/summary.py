@@ -10,7 +10,7 @@ from typing import Any
 
 from backtest.statistics import Statistics, periods_per_year_of, summarise
 from daemon.wiring import Trading
-from domain.decisions import Decision, DecisionStatus, MlClass, Outcome, OutcomeKind
+from domain.decisions import Outcome, OutcomeKind
 from domain.records import CashKind, EquityPoint
 from journal.reader import Reader
 from learning.online import OnlineReport
@@ -106,7 +106,7 @@ def summarise_run(
 ) -> Summary:
     """Read a run's summary from its journal."""
     read, session = trading.journal.read, trading.session
-    outcomes, points, decisions, scans = read.outcomes(), read.equity(), read.decisions(), read.scans()
+    outcomes, points, scans = read.outcomes(), read.equity(), read.scans()
     real = [outcome for outcome in outcomes if outcome.kind is OutcomeKind.REAL]
     shadows = {outcome.decision_id: outcome for outcome in outcomes if outcome.kind is OutcomeKind.SHADOW}
     deposits = sum((cash.amount for cash in read.cash() if cash.kind is CashKind.DEPOSIT), Decimal(0))
@@ -119,14 +119,14 @@ def summarise_run(
         instruments=len(session.view.tradable),
         first_at=scans[0].at.isoformat() if scans else None,
         last_at=scans[-1].at.isoformat() if scans else None,
-        counts=_counts(read, decisions=len(decisions), real=len(real), outcomes=len(outcomes)),
+        counts=_counts(read, real=len(real), outcomes=len(outcomes)),
         decisions=read.reason_counts(),
         silent=read.scan_reason_totals(),
         statistics=statistics,
         shadow_r=_mean([shadow.r_net for shadow in shadows.values()]),
         real_less_shadow_r=_mean(_differences(real, shadows)),
         model=session.aftermath.model.report(),
-        sized_by_model=sum(map(_was_sized_by_model, decisions)),
+        sized_by_model=read.decided_with_model(),
         holds=dict(sorted(Counter(hold.cause.value for hold in read.holds()).items())),
         resumed_by_simulated_operator=sum(1 for each in read.commands() if each.simulated),
         incidents=_incidents(read),
@@ -149,20 +149,16 @@ def _statistics(real: list[Outcome], points: list[EquityPoint], view: MarketView
     return summarise(real, points, periods_per_year=steps)
 
 
-def _counts(read: Reader, *, decisions: int, real: int, outcomes: int) -> dict[str, int]:
+def _counts(read: Reader, *, real: int, outcomes: int) -> dict[str, int]:
     rows = read.counts()
     return {
-        "decisions": decisions,
-        "orders": len(read.orders()),
+        "decisions": rows["decisions"],
+        "orders": read.order_count(),
         "fills": rows["fills"],
         "trades_closed": real,
         "outcomes": outcomes,
         "samples": rows["samples"],
     }
-
-
-def _was_sized_by_model(decision: Decision) -> bool:
-    return decision.status is DecisionStatus.ORDERED and decision.ml.verdict is not MlClass.UNKNOWN
 
 
 def _differences(real: list[Outcome], shadows: Mapping[str, Outcome]) -> list[float]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, Table, and_, func, select
 
 from domain.bars import BarSeries
-from domain.decisions import Decision, Outcome, OutcomeKind, Sample
+from domain.decisions import Decision, DecisionStatus, MlClass, Outcome, OutcomeKind, Sample
 from domain.holds import Hold
 from domain.instruments import Timeframe
 from domain.orders import TERMINAL, Action, Fill, Intent, Order
@@ -61,6 +61,12 @@ class Reader:
     def decision_exists(self, decision_id: str) -> bool:
         found = select(schema.decisions.c.row_id).where(schema.decisions.c.decision_id == decision_id)
         return bool(self._held.rows(found))
+
+    def decided_with_model(self) -> int:
+        """How many ordered decisions had an opinion of the model, which then moved their size."""
+        table = schema.decisions
+        ordered = and_(table.c.status == DecisionStatus.ORDERED.value, table.c.ml_verdict != MlClass.UNKNOWN.value)
+        return int(self._held.rows(select(func.count()).select_from(table).where(ordered))[0][0])
 
     def unresolved_decisions(self) -> list[Decision]:
         """Decisions without a shadow outcome yet."""
@@ -199,6 +205,11 @@ class Reader:
         """The current value under `key`, JSON text; None when there never was one."""
         rows = self._held.rows(select(schema.state.c.value).where(schema.state.c.key == key))
         return None if not rows else str(rows[0][0])
+
+    def order_count(self) -> int:
+        """How many orders were placed; each has a row for every state it was in."""
+        placed = schema.intents.c.action == Action.PLACE.value
+        return int(self._held.rows(select(func.count()).select_from(schema.intents).where(placed))[0][0])
 
     def counts(self) -> dict[str, int]:
         """Rows by table name."""

@@ -123,8 +123,9 @@ class PaperBroker:
     async def events(self, after: str) -> Events:
         """See `Broker.events`; the cursor is the number of the last event, as text.
 
-        What lies after the clock is not told yet: after a crash, a ledger may know more than a replay that was
-        set back. Raises `InvalidInput` for a cursor this ledger never gave: it is another ledger, or this one was lost.
+        What lies after the clock, and after what this broker was told of the market, is not told yet: after a crash
+        a ledger may know more than a replay that was set back. Raises `InvalidInput` for a cursor this ledger never
+        gave: it is another ledger, or this one was lost.
         """
         self._demand_usable()
         if after == self._nothing.cursor:
@@ -138,8 +139,8 @@ class PaperBroker:
         else:
             with self._asking():
                 told = tuple(self._ledger.events_after(sequence))
-        now = self._clock.now()
-        told = tuple(takewhile(lambda event: event.at <= now, told))
+        present = max(seconds_of(self._clock.now()), book.told_until)
+        told = tuple(takewhile(lambda event: seconds_of(event.at) <= present, told))
         return Events(events=told, cursor=str(sequence + len(told)))
 
     async def report(self) -> VenueReport:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from brokers.paper.book import Book
 from brokers.paper.matching import Match
 from brokers.paper.records import VENUE, Holding, PaperOrder, day_of
-from domain.instruments import FxRates, Instrument
+from domain.instruments import AssetClass, FxRates, Instrument
 from domain.numbers import ZERO, decimal_of, money
 from domain.orders import Fill, OrderState, Side, TimeInForce
 from domain.positions import opened_by, realized_by
@@ -30,9 +30,15 @@ class Trading:
     rates: FxRates
 
 
+_OVER_THE_COUNTER = frozenset({AssetClass.FOREX, AssetClass.METAL})
+
+
 def most_of(volume: float, participation: float, instrument: Instrument) -> Decimal | None:
-    """The share of a bar's volume that one order may take, in whole lots; None for an unknown volume."""
-    if math.isnan(volume):
+    """The share of a bar's volume that one order may take, in whole lots; None for an unknown volume.
+
+    Currencies and metals trade over the counter: their volume counts price changes, not what was traded.
+    """
+    if math.isnan(volume) or instrument.asset_class in _OVER_THE_COUNTER:
         return None
     return instrument.quantity(decimal_of(volume * participation))
 

@@ -40,11 +40,11 @@ class BarPrices:
 
 
 def match_at_open(order: PaperOrder, tick: Decimal, *, open_: float, half_spread: float) -> Match | None:
-    """What a bar's opening price does to `order`."""
+    """What a bar's opening price does to `order`. A market order that only reduces fills whole, as a stop does: both
+    leave at any price."""
     if order.kind is OrderKind.MARKET:
-        return Match(
-            against(order.side, market_price(order.side, open_, half_spread, order.slippage), tick), False, True
-        )
+        price = against(order.side, market_price(order.side, open_, half_spread, order.slippage), tick)
+        return Match(price, order.reduce_only, True)
     stop, limit = _levels(order)
     touch = touch_at_open(order.side.opposite, stop, limit, open_=open_, half_spread=half_spread)
     if touch is None:

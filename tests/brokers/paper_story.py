@@ -25,7 +25,8 @@ from domain.instruments import FxRates
 from domain.orders import Action, OrderKind, Side, TimeInForce
 
 MOMENTS = 60
-BEGIN = to_epoch(START)
+BEGIN = to_epoch(START) + 3 * HOUR
+"""Three hours into the day, so that midnights find positions open."""
 SETTINGS = PaperSettings(seed=7, slippage_bps=5.0, max_participation=0.1)
 RATES = FxRates(as_of=START, rates={("USD", "JPY"): Decimal(150)})
 INSTRUMENTS = {
@@ -152,7 +153,7 @@ def main() -> None:
         if count == deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    clock = SteppedClock(START)
+    clock = SteppedClock(from_epoch(BEGIN))
     broker = open_broker(path, clock, reach)
 
     async def run() -> None:

@@ -23,7 +23,7 @@ def untouched(tmp_path_factory):
     import asyncio
 
     folder = tmp_path_factory.mktemp("story")
-    path, copies, clock = folder / "paper.db", [], SteppedClock(paper_story.START)
+    path, copies, clock = folder / "paper.db", [], SteppedClock(from_epoch(paper_story.BEGIN))
     moment = 0
 
     def reach(point: str) -> None:
@@ -85,7 +85,7 @@ async def test_the_ledger_ends_the_same_after_a_kill(untouched, tmp_path, deadly
 
 async def test_telling_every_moment_twice_changes_nothing(untouched, tmp_path):
     final, _ = untouched
-    clock = SteppedClock(paper_story.START)
+    clock = SteppedClock(from_epoch(paper_story.BEGIN))
     broker = paper_story.open_broker(tmp_path / "paper.db", clock)
     for index in range(paper_story.MOMENTS):
         await paper_story.play_moment(broker, clock, index)
@@ -96,7 +96,7 @@ async def test_telling_every_moment_twice_changes_nothing(untouched, tmp_path):
 
 async def test_moments_that_change_nothing_are_not_committed_and_may_be_told_again(tmp_path):
     points: list[str] = []
-    clock = SteppedClock(paper_story.START)
+    clock = SteppedClock(from_epoch(paper_story.BEGIN))
     path = tmp_path / "paper.db"
     broker = paper_story.open_broker(path, clock, points.append)
     assert points == ["paper.before_commit", "paper.after_commit"]

@@ -11,7 +11,7 @@ from paper_bench import BTC, QUIET, START, Bench, instrument
 from brokers.paper.settings import PaperSettings
 from brokers.protocol import EventKind
 from domain.errors import NoRate
-from domain.instruments import FxRates
+from domain.instruments import AssetClass, FxRates
 from domain.orders import Action, OrderKind, Side, TimeInForce
 from domain.records import CashKind
 
@@ -195,6 +195,27 @@ async def test_a_stop_always_fills_whole():
     await bench.protect("95", "110", quantity="5")
     bench.closes(100, 100, 94, 95, 1.0)
     assert (await bench.fills())[1:] == [("stop", Decimal(5), Decimal(95))]
+
+
+async def test_a_market_order_that_only_reduces_fills_whole_however_thin_the_bar():
+    bench = Bench(settings=PaperSettings(slippage_bps=0))
+    bench.flat(100)
+    await bench.send("entry", quantity="5")
+    bench.opens(100)
+    bench.closes(100, 100, 100, 100, 1.0)
+    await bench.send("close", side=Side.SELL, quantity="5", reduce_only=True)
+    bench.opens(99)
+    assert (await bench.fills())[1:] == [("close", Decimal(5), Decimal(99))]
+
+
+async def test_volumes_of_currencies_count_price_changes_and_cap_nothing():
+    pair = instrument("EURUSD", asset_class=AssetClass.FOREX, lot=Decimal(1), min_quantity=Decimal(1))
+    bench = Bench(instruments={"EURUSD": pair}, settings=PaperSettings(slippage_bps=0, max_participation=0.1))
+    bench.opens(1.1, symbol="EURUSD")
+    bench.closes(1.1, 1.1, 1.1, 1.1, 300.0, symbol="EURUSD")
+    await bench.send("entry", quantity="5000", symbol="EURUSD")
+    bench.opens(1.1, symbol="EURUSD")
+    assert await bench.fills() == [("entry", Decimal(5000), Decimal("1.1"))]
 
 
 async def test_immediate_or_cancel_gives_up_the_rest():

@@ -121,9 +121,14 @@ def reading(journal: Path) -> Iterator[sqlite3.Connection]:
 
 
 def rows(journal: Path, statement: str, *values: object) -> list[sqlite3.Row]:
+    """What a statement finds; nothing while the journal's tables are not all made yet."""
     if not journal.exists():
         return []
     with reading(journal) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return []
+        if not connection.execute("SELECT 1 FROM alembic_version").fetchone():
+            return []
         return connection.execute(statement, values).fetchall()
 
 

@@ -97,6 +97,7 @@ def test_a_fill_told_twice_counts_once(teller):
 
 def test_cash_told_twice_counts_once(teller):
     teller.open_position()
+    teller.wait()
     teller.tell(teller.paid("-3"), teller.paid("-3"))
     teller.tell(teller.paid("-3"))
     assert teller.books.balance == teller.books.trades[COIN].swap == Decimal(-3)
@@ -186,6 +187,7 @@ def test_a_position_is_the_sum_of_its_fills_and_the_balance_the_sum_of_cash(tell
     position = teller.books.trades[COIN].position
     assert position.entry_price == Decimal(106)
     stop = teller.protective(entry, Leg.STOP)
+    teller.wait()
     teller.tell(teller.filled(stop, 5, "96", fee="0.1"), teller.paid("-2"))
     assert teller.books.trades[COIN].position.quantity == Decimal(5)
     assert teller.books.balance == Decimal(1000) - 1 + 5 * (Decimal(96) - 106) - Decimal("0.1") - 2
