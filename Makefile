@@ -48,7 +48,7 @@ house:
 check: $(STAMPS)/dev lint types house  ## lint, types and import rules, without the tests
 
 test: $(STAMPS)/dev check  ## lint, types, import rules and every test
-	@$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadscope $(TESTS)
 
 bench: $(STAMPS)/dev  ## benchmarks; figures are ratios between runs on this machine
 	@$(BIN)/python -m bench

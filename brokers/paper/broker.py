@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +33,7 @@ from domain.orders import Action, Intent, OrderKind
 from domain.records import CashEvent, CashKind
 
 Reach = Callable[[str], None]
+_RESOLUTION = timedelta(microseconds=1)
 
 
 class PaperBroker:
@@ -48,6 +49,11 @@ class PaperBroker:
         self._rates = FxRates(as_of=clock.now())
         self._usable = True
         self._nothing = Events(events=(), cursor=str(book.sequence))
+        self._opened_at = clock.now()
+        self._found, self._found_until = book.sequence, self._opened_at
+        if book.sequence:
+            with self._asking():
+                self._found_until = ledger.events_after(book.sequence - 1)[-1].at
 
     @classmethod
     def open(
@@ -123,9 +129,9 @@ class PaperBroker:
     async def events(self, after: str) -> Events:
         """See `Broker.events`; the cursor is the number of the last event, as text.
 
-        What lies after the clock, and after what this broker was told of the market, is not told yet: after a crash
-        a ledger may know more than a replay that was set back. Raises `InvalidInput` for a cursor this ledger never
-        gave: it is another ledger, or this one was lost.
+        After a crash a ledger may know more than a replay that was set back: of what it held when it was opened, only
+        what lies before the clock, or in the market's story as told since, is told. Raises `InvalidInput` for a
+        cursor this ledger never gave: it is another ledger, or this one was lost.
         """
         self._demand_usable()
         if after == self._nothing.cursor:
@@ -139,8 +145,10 @@ class PaperBroker:
         else:
             with self._asking():
                 told = tuple(self._ledger.events_after(sequence))
-        present = max(seconds_of(self._clock.now()), book.told_until)
-        told = tuple(takewhile(lambda event: seconds_of(event.at) <= present, told))
+        found = told[: max(0, self._found - sequence)]
+        old = tuple(takewhile(lambda event: self._has_happened(event.at), found))
+        if sequence + len(old) < self._found:
+            told = old
         return Events(events=told, cursor=str(sequence + len(told)))
 
     async def report(self) -> VenueReport:
@@ -149,7 +157,7 @@ class PaperBroker:
         book = self._book
         held = {symbol: book.holdings[symbol].position.quantity for symbol in sorted(book.holdings)}
         return VenueReport(
-            at=max(self._clock.now(), self._last_told()),
+            at=self._told_at(),
             account=book.account,
             currency=book.currency,
             balance=book.balance,
@@ -244,12 +252,14 @@ class PaperBroker:
         except sqlite3.Error as error:
             raise VenueUnavailable(f"the paper ledger {self._ledger.path} cannot be used: {error}") from error
 
-    def _last_told(self) -> datetime:
-        """When the last fact happened; every ledger begins with one."""
-        if self._book.recent:
-            return self._book.recent[-1].at
-        with self._asking():
-            return self._ledger.events_after(self._book.sequence - 1)[-1].at
+    def _has_happened(self, at: datetime) -> bool:
+        """Whether what the ledger held when it was opened lies in the past of whoever opened it."""
+        return at <= self._opened_at or at < self._clock.now() or seconds_of(at) <= self._book.told_until
+
+    def _told_at(self) -> datetime:
+        """The time of a report: the clock's, or a later one as long as the ledger knows what has not happened yet."""
+        now = self._clock.now()
+        return now if self._has_happened(self._found_until) else max(now, self._found_until) + _RESOLUTION
 
     def _order(self, client_order_id: str | None) -> PaperOrder | None:
         if client_order_id is None:

@@ -10,9 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from trading_rig import Candle, flat
 from trading_story import START, journal_of, lively_config, play, simulated, verified
 
 from domain.decisions import OutcomeKind, SampleSource
+from journal.batch import Batch
 
 HERE = Path(__file__).resolve().parent
 BARS = 300
@@ -166,3 +168,33 @@ def test_the_environment_variable_kills_at_the_place_it_names(tmp_path):
     )
     assert ended.returncode == -9
     assert "crash point 3: " in ended.stderr
+
+
+# -- a ledger that is ahead of the journal -----------------------------------------------------------------------------
+
+
+async def test_a_venue_that_knows_what_is_still_to_come_does_not_tell_it(begin):
+    rig = await begin([*flat(100, 3), Candle(100, 100, 94, 94), *flat(94, 5)])
+    await rig.closes()
+    await rig.enter()
+    await rig.opens()
+    await rig.step(3)
+    assert rig.books.trades == {}, "stopped out, and nothing of it is durable: it led to no order"
+    stopped_at = rig.moment.at
+    await rig.reopen()
+    assert rig.clock.now() < stopped_at
+    assert rig.trade().position.is_open
+    assert (await rig.venue.report()).at > rig.clock.now()
+    assert await rig.session.reconciler.run(Batch()) == ()
+    await rig.step(2)
+    # The clock says when it was stopped out, but the market's story is not told that far: a job that looks now
+    # sees what it saw the first time.
+    rig.clock.move_to(stopped_at - timedelta(hours=1))
+    await rig.step()
+    rig.clock.move_to(stopped_at)
+    await rig.session.reconciler.run(Batch())
+    assert rig.trade().position.is_open
+    assert rig.journal.read.incidents() == []
+    await rig.step()
+    assert rig.books.trades == {}
+    assert await rig.faults() == []
