@@ -159,8 +159,12 @@ def test_the_real_quote_files_bring_their_spread(market_data):
         ("A-1h.csv", b"date,time,open,high,low,close\n2024-01-01,01:00,1,2,1,1\n", "put both into one column"),
         ("A-1h.csv", b"timestamp,open,high,low,close\nyesterday,1,2,1,1\n", "no time can be read"),
         ("A-1h.txt", b"hello", "is of no known format"),
-        ("A-1h.csv.gz", gzip.compress(b"timestamp,open,high,low,close\n" * 99)[:30], "cannot be read as .csv.gz"),
-        ("A-1h.json.gz", gzip.compress(b"[[1, 2, 3, 4, 5]]" * 99)[:30], "cannot be read as a list of candles"),
+        (
+            "A-1h.csv.gz",
+            gzip.compress(b"timestamp,open,high,low,close\n" * 99, mtime=0)[:30],
+            "cannot be read as .csv.gz",
+        ),
+        ("A-1h.json.gz", gzip.compress(b"[[1, 2, 3, 4, 5]]" * 99, mtime=0)[:30], "cannot be read as a list of candles"),
     ],
 )
 def test_a_file_that_is_no_candles_is_refused_in_one_sentence_naming_it(name, content, says, tmp_path):
