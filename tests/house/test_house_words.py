@@ -31,6 +31,7 @@ MAY_WATCH_THE_CLOCK = {
     "tests/daemon/schedule/test_schedule_live.py": "a job that holds the loop for a while is what is tested",
     "tests/end_to_end/live_daemon.py": "a running program is waited for, and what systemd times is timed",
     "tests/end_to_end/ratchet_command.py": "a running program is waited for",
+    "tests/end_to_end/test_e2e_live_faults.py": "that no beat comes for the time of two is what is tested",
     "tests/dashboards/test_dashboards_scrape.py": "a running program is waited for",
 }
 """Tests that may read a clock, and why."""

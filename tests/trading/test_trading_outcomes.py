@@ -230,6 +230,13 @@ def test_a_close_ordered_at_a_bars_end_fills_at_the_next_open():
     assert outcome.closed_at == START + 3 * HOUR
 
 
+@pytest.mark.parametrize(("opens", "cause"), [(90.0, ExitCause.STOP), (120.0, ExitCause.TARGET)])
+def test_an_open_beyond_a_barrier_fills_that_before_a_close_that_waits(opens, cause):
+    policy = ExitPolicy.from_settings(SignalSettings(warmup_bars=0, time_exit_bars=2))
+    outcome = Shadow([*flat(100, 3), *flat(opens, 2)], policy=policy).outcome()
+    assert (outcome.exit_cause, outcome.exit_price) == (cause, opens)
+
+
 # -- folded again, and against the real trade --------------------------------------------------------------------------
 
 
