@@ -18,6 +18,8 @@ from signals.settings import SignalSettings
 from signals.strategies import STRATEGIES, Strategy, load_strategies
 from trading.scan import ScanSettings, entry_validity
 
+_DAY_S = 86_400
+
 
 def limits_of(config: Config) -> Limits:
     """The risk limits the configuration asks for."""
@@ -27,10 +29,14 @@ def limits_of(config: Config) -> Limits:
 def signals_of(config: Config, timeframe: Timeframe) -> SignalSettings:
     """The signal settings the configuration asks for; fixed strategy weights are not among them.
 
+    No trade outlasts `max_holding_days`: whatever the length of a bar, the time exit comes by then.
+
     The volatility bound of the reversal exit is configured for 15-minute bars and grows with the square root of
     the bar's length, as volatility does; else no daily bar would ever be calm enough for a reversal exit.
     """
-    values = config.signals.model_dump(exclude={"weights", "flat_weekends", "strategies"})
+    values = config.signals.model_dump(exclude={"weights", "flat_weekends", "strategies", "max_holding_days"})
+    longest = max(1, int(config.signals.max_holding_days * _DAY_S / timeframe.seconds))
+    values["time_exit_bars"] = min(longest, values["time_exit_bars"] or longest)
     scale = math.sqrt(timeframe.seconds / Timeframe.M15.seconds)
     values["reversal_volatility_bound"] = min(1.0, values["reversal_volatility_bound"] * scale)
     return SignalSettings(**values)

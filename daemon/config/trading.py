@@ -61,7 +61,7 @@ class SignalsSection(Section):
     exit_ma: Literal[20, 50] | None = None
     """Leave when the close crosses this moving average against the position; none never does."""
     time_exit_bars: Annotated[int, Field(ge=1, le=1_000_000)] | None = 240
-    """Leave after so many bars; none never does."""
+    """Leave after so many bars; none leaves that to `max_holding_days`."""
     reversal_confidence: Fraction = 0.15
     """The least confidence of a trend reversal that closes a position."""
     reversal_volatility_bound: Fraction = 0.003
@@ -73,6 +73,8 @@ class SignalsSection(Section):
     """Bars that GARCH(1,1) is fitted on."""
     garch_refit_bars: Annotated[int, Field(ge=50, le=100_000)] = 1000
     """Bars after which it is fitted again."""
+    max_holding_days: Annotated[float, Field(gt=0, le=3_650)] = 30.0
+    """A trade is stale and left after so many days, whatever `time_exit_bars` says."""
     flat_weekends: bool = False
     """Close positions before their market closes for a weekend."""
     weights: dict[str, Annotated[float, Field(ge=0, le=100)]] = {}

@@ -165,7 +165,7 @@ def defaults_of(record: type[Any]) -> dict[str, Any]:
     return {field.name: field.default for field in fields(record) if field.init and field.default is not MISSING}
 
 
-OWN = {"weights", "flat_weekends", "strategies"}
+OWN = {"weights", "flat_weekends", "strategies", "max_holding_days"}
 """What the signal section has beside the signals' own settings."""
 
 
