@@ -45,7 +45,7 @@ class Summary:
     incidents: Mapping[str, int]
     equity_start: Decimal
     equity_end: Decimal
-    max_drawdown: float
+    max_drawdown: float | None
     open_positions: int
     bars_played: int
     elapsed_s: float
@@ -132,7 +132,7 @@ def summarise_run(
         incidents=_incidents(read),
         equity_start=deposits,
         equity_end=points[-1].equity if points else deposits,
-        max_drawdown=statistics.equity.max_drawdown or 0.0,
+        max_drawdown=statistics.equity.max_drawdown,
         open_positions=len(session.books.open_trades()),
         bars_played=bars_played,
         elapsed_s=elapsed_s,

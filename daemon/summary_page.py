@@ -35,7 +35,7 @@ def _facts(summary: Summary, console: Console) -> None:
     ratio = float(change / summary.equity_start) if summary.equity_start else 0.0
     console.print(
         f"equity     {summary.equity_start:,.2f} to {summary.equity_end:,.2f} {summary.currency} ({ratio:+.2%}), "
-        f"largest drawdown {summary.max_drawdown:.2%}, {summary.open_positions} positions still open"
+        f"largest drawdown {_percent(summary.max_drawdown, 2)}, {summary.open_positions} positions still open"
     )
 
 
@@ -117,8 +117,8 @@ def _day(text: str | None) -> str:
     return "-" if text is None else text[:16].replace("T", " ")
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1%}"
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}%}"
 
 
 def _signed(value: float | None) -> str:

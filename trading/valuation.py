@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from domain.errors import Impossible
 from domain.numbers import ZERO, decimal_of, money
 from domain.records import EquityPoint
 from risk.state import RiskState
@@ -16,12 +17,15 @@ from trading.view import MarketView
 def floating_profit(trade: Trade, view: MarketView, now: datetime) -> tuple[Decimal, Decimal]:
     """Unrealized profit and notional of one open trade, in account currency.
 
-    Where no young rate is at hand the rate of the trade's entry is used: the position was opened at it.
+    Where no young rate is at hand the rate of the trade's entry is used: the position was opened at it. Raises
+    `Impossible` for an open position of which not even that is known.
     """
     position = trade.position
     if position is None or not position.is_open:
         return ZERO, ZERO
-    fx_rate = view.fx_or_none(position.instrument, now) or trade.entry_fx or Decimal(1)
+    fx_rate = view.fx_or_none(position.instrument, now) or trade.entry_fx
+    if fx_rate is None:
+        raise Impossible(f"the open position {trade.trade_id} was entered at no known rate")
     close = view.last_close(position.instrument)
     price = position.entry_price if close is None else decimal_of(close)
     return position.floating(price, fx_rate), abs(position.quantity) * price * fx_rate

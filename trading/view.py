@@ -242,7 +242,7 @@ class MarketView:
 
     def _benchmark_row(self, instrument: Instrument) -> Mapping[str, float]:
         name = instrument.benchmark
-        if name is None or name not in self.closed:
+        if name is None or not self._keeps_step(name, instrument.symbol):
             return {}
         return self.bars(name).table.row(self.closed[name])
 
@@ -253,16 +253,28 @@ class MarketView:
         return self.correlation(instrument.symbol, name)
 
     def _strength(self, symbol: str, is_peer: Callable[[Instrument], bool]) -> float | None:
-        """The instrument's 20-bar momentum less the mean of its peers'; None without peers."""
+        """The instrument's 20-bar momentum less the mean of its peers' that keep step with it; None without any."""
         own = self._momentum(symbol)
         peers = [
             momentum
             for other, instrument in self.tradable.items()
-            if other != symbol and is_peer(instrument) and (momentum := self._momentum(other)) is not None
+            if other != symbol
+            and is_peer(instrument)
+            and self._keeps_step(other, symbol)
+            and (momentum := self._momentum(other)) is not None
         ]
         if own is None or not peers:
             return None
         return own - sum(peers) / len(peers)
+
+    def _keeps_step(self, other: str, symbol: str) -> bool:
+        """Whether the other's last bar is of the same time as the instrument's, or at most two bars older: what fell
+        silent long ago says nothing about now."""
+        index, own = self.closed.get(other), self.closed.get(symbol)
+        if index is None or own is None:
+            return False
+        bars = self.bars(symbol)
+        return self.bars(other).opened[index] >= bars.opened[own] - 2 * bars.seconds
 
     def _momentum(self, symbol: str) -> float | None:
         index = self.closed.get(symbol)
