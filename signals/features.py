@@ -139,8 +139,8 @@ def _market_part(inputs: FeatureInputs) -> Values:
 
 
 def _sentiment_part(inputs: FeatureInputs) -> Values:
-    """Sentiment as aggregated. No view at all leaves everything missing; a view without news has a count of 0 and
-    no score."""
+    """Sentiment as aggregated. No view at all leaves everything missing; a view without fresh news has a count of 0
+    and no score. Where no text was ever heard (a calendar without a news source) even the count is missing."""
     view = inputs.sentiment
     if view is None:
         return dict.fromkeys(_SENTIMENT_NAMES)
@@ -150,8 +150,8 @@ def _sentiment_part(inputs: FeatureInputs) -> Values:
         "f_sentiment_confidence": None if score is None else _rounded(view.confidence),
         "f_sentiment_with_confidence": _product(score, inputs.signal.technical_score),
         "f_sentiment_with_side": _product(score, float(inputs.signal.side.sign)),
-        "f_news_count": float(view.count),
-        "f_news_volume_class": float(news_volume_class(view.count)),
+        "f_news_count": None if view.age_s is None else float(view.count),
+        "f_news_volume_class": None if view.age_s is None else float(news_volume_class(view.count)),
         "f_news_age_hours": None if view.age_s is None else _rounded(view.age_s / 3600),
         "f_social_sentiment": _rounded(view.social_score),
         "f_event_score": _rounded(view.event_score),

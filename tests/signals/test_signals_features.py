@@ -125,11 +125,14 @@ def test_the_calm_of_the_market_is_judged_by_the_day() -> None:
     assert told["f_low_volatility_market"] == 0.0
 
 
-def test_no_view_no_news_and_neutral_news_are_three_different_things() -> None:
-    nothing = SentimentView(score=None, confidence=0.0, count=0, age_s=None)
+def test_no_view_nothing_ever_heard_no_fresh_news_and_neutral_news_are_different_things() -> None:
+    nothing = SentimentView(score=None, confidence=0.0, count=0, age_s=200_000.0)
+    silence = SentimentView(score=None, confidence=0.0, count=0, age_s=None)
     neutral = SentimentView(score=0.0, confidence=0.4, count=3, age_s=60.0)
     no_view, no_news, calm = (features.build(replace(FULL, sentiment=view)).values for view in (None, nothing, neutral))
     assert (no_view["f_sentiment"], no_view["f_news_count"], no_view["f_news_volume_class"]) == (None, None, None)
+    never_heard = features.build(replace(FULL, sentiment=silence)).values
+    assert [never_heard[name] for name in ("f_sentiment", "f_news_count", "f_news_volume_class")] == [None] * 3
     assert (no_news["f_sentiment"], no_news["f_sentiment_confidence"], no_news["f_news_count"]) == (None, None, 0.0)
     assert (calm["f_sentiment"], calm["f_sentiment_confidence"], calm["f_news_count"]) == (0.0, 0.4, 3.0)
 
