@@ -78,7 +78,12 @@ class OrderReport:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VenueReport:
     """The venue's whole view of the account. A `complete` report without a position is a statement that there is
-    none; an incomplete one states nothing about what it leaves out."""
+    none; an incomplete one states nothing about what it leaves out.
+
+    `balance` is the cash that the venue names in `currency`. On a margin account profit is in it once it is
+    realized; where `Capabilities.spot`, what was paid for holdings has left it. `positions` are signed base units,
+    what lay in the account before we first saw it left out.
+    """
 
     at: datetime
     account: str
@@ -95,11 +100,20 @@ class Capabilities:
 
     kinds: frozenset[OrderKind]
     oco: bool
+    """Orders of one `oco_group` cancel each other at the venue."""
     replace: bool
+    """A resting order can be changed in place; where not, a new one is placed and the old one taken back."""
     reduce_only: bool
     shorts: bool
     demo_proof: str
     """Why this account cannot lose real money, in one sentence."""
+    stacks_exits: bool = True
+    """Several exit orders for one position may rest at once. Where not (spot: a resting sale locks what it sells) only
+    the stop rests, the target is watched, and a stop is taken back before its successor is placed."""
+    rejects_duplicates: bool = True
+    """The venue refuses an id that it ever had. Where not, an id that may have left is never sent again."""
+    spot: bool = False
+    """What is held are assets paid for in full: fees may be kept in them, and a remainder too small to sell stays."""
 
 
 class Broker(Protocol):
@@ -114,13 +128,19 @@ class Broker(Protocol):
     async def send(self, intent: Intent) -> None:
         """Tell the venue what `intent` means. Demands an approval that covers it (`Denied` otherwise).
 
-        Returning means the venue answered; what it answered is in `events`. `VenueUnavailable` means that
-        nothing is known. Sending an id the venue already has changes nothing.
+        Returning means the venue answered; what it answered is in `events`. `VenueUnavailable` means that nothing is
+        known; `VenueBusy` that nothing left or nothing was done; `VenueForbids` that a person must look. Sending an id
+        that this broker knows the venue to have changes nothing.
         """
         ...
 
-    async def find(self, client_order_id: str) -> OrderReport | None:
-        """What the venue knows of one order; None is its word that there is no such order."""
+    async def find(self, intent: Intent) -> OrderReport | None:
+        """What the venue knows of the order that `intent` (a placement) meant; None is proof that there is none.
+
+        Proof is that a look-up by id, the open orders and the executions show nothing after the last moment at which
+        a request under way could still arrive. Raises `VenueUnavailable` while that moment has not passed. Events of
+        what was found are told by `events` from then on, executions before the end they led to.
+        """
         ...
 
     async def events(self, after: str) -> Events:

@@ -8,10 +8,12 @@
     |   `-- InvalidRecord         a record that may not exist (a bar with high < low, a naive time)
     |-- NotAvailable              not now: ask again later
     |   |-- NoRate                no currency rate young enough
-    |   `-- VenueUnavailable      the venue did not answer; what was asked may or may not have happened
+    |   |-- VenueUnavailable      the venue did not answer; what was asked may or may not have happened
+    |   `-- VenueBusy             the venue may not be asked now, or answered that it did nothing: ask again later
     |-- Refused                   a definite no
     |   |-- Denied                by one of our own rules, before anything was sent
-    |   `-- VenueRejected         by the venue
+    |   |-- VenueRejected         by the venue: this order, not the next
+    |   `-- VenueForbids          by the venue: this account or key, until a person has looked
     |-- JournalError              the durable record cannot be written: sends stop
     |   |-- JournalLocked         another process writes it
     |   `-- JournalSchemaUnknown  written by another version; the process exits 78
@@ -54,6 +56,15 @@ class VenueUnavailable(NotAvailable):
     """The venue did not answer; what was asked of it may or may not have happened."""
 
 
+class VenueBusy(NotAvailable):
+    """The venue may not be asked now; nothing was done there."""
+
+    def __init__(self, message: str | None = None, *, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+        """Seconds after which it may be asked again; 0 where the venue named none."""
+
+
 class Refused(RatchetError):
     """A definite no."""
 
@@ -64,6 +75,10 @@ class Denied(Refused):
 
 class VenueRejected(Refused):
     """The venue said no; nothing is open there because of it."""
+
+
+class VenueForbids(Refused):
+    """The venue refuses this account or its key; nothing more is asked of it until a person has looked."""
 
 
 class JournalError(RatchetError):

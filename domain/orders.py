@@ -192,7 +192,8 @@ class Intent:
 class Fill:
     """One execution, identified by the venue's trade id; `price` in quote, `fee` in account currency.
 
-    `fx_rate` is units of account currency for one unit of quote currency at the moment of the fill.
+    `fx_rate` is units of account currency for one unit of quote currency at the moment of the fill. `base_fee` is
+    what the venue kept of the base bought, in base units; its worth at `price` is in `fee` already.
     """
 
     venue: str
@@ -205,6 +206,12 @@ class Fill:
     fee: Decimal
     fx_rate: Decimal
     at: datetime
+    base_fee: Decimal = Decimal(0)
+
+    @property
+    def net(self) -> Decimal:
+        """What the position changed by, in base units, without its sign."""
+        return self.quantity - self.base_fee
 
     def __post_init__(self) -> None:
         require_utc(self.at, "at")
@@ -212,6 +219,8 @@ class Fill:
             raise InvalidRecord(f"fill {self.trade_id}: quantity, price and rate must be above 0")
         if not self.fee.is_finite():
             raise InvalidRecord(f"fill {self.trade_id}: a fee of {self.fee} is not an amount")
+        if not 0 <= self.base_fee < self.quantity or (self.base_fee and self.side is Side.SELL):
+            raise InvalidRecord(f"fill {self.trade_id}: a fee of {self.base_fee} base units of a {self.side}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -109,7 +109,7 @@ class OrderDesk:
                 order = self._books.orders[known.client_order_id]
                 if order.state.terminal:
                     continue
-                report = await self._broker.find(order.client_order_id)
+                report = await self._broker.find(order.intent)
                 if report is None or report.state in _GONE:
                     state = OrderState.CANCELLED if report is None else report.state
                     self._books.set_state(order, state, self._clock.now(), changes, reason="gone from the venue")
@@ -130,7 +130,7 @@ class OrderDesk:
     async def _resolve_place(self, intent: Intent, changes: Changes) -> None:
         order = self._books.orders[intent.client_order_id]
         try:
-            report = await self._broker.find(intent.client_order_id)
+            report = await self._broker.find(intent)
         except VenueUnavailable as error:
             self._mark_unknown(order, str(error), changes)
             return

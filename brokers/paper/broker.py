@@ -120,10 +120,10 @@ class PaperBroker:
             else:
                 desk.change(book, intent, self._order(intent.target_id), now, self._rates)
 
-    async def find(self, client_order_id: str) -> OrderReport | None:
-        """See `Broker.find`."""
+    async def find(self, intent: Intent) -> OrderReport | None:
+        """See `Broker.find`; what the ledger lacks was never sent, at once."""
         self._demand_usable()
-        order = self._order(client_order_id)
+        order = self._order(intent.client_order_id)
         return None if order is None else _report_of(order)
 
     async def events(self, after: str) -> Events:

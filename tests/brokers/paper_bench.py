@@ -12,7 +12,7 @@ from typing import Any
 
 from brokers.paper.broker import PaperBroker
 from brokers.paper.settings import PaperSettings
-from brokers.protocol import BrokerEvent, EventKind
+from brokers.protocol import BrokerEvent, EventKind, OrderReport
 from domain.clock import SteppedClock, from_epoch, to_epoch
 from domain.instruments import AssetClass, FxRates, Instrument
 from domain.orders import Action, Approval, CauseKind, Intent, Leg, OrderKind, Side, TimeInForce
@@ -179,6 +179,10 @@ class Bench:
         await self.send("stop", side, quantity, kind=OrderKind.STOP, stop=stop, reduce_only=True, group="g")
         await self.send("target", side, quantity, kind=OrderKind.LIMIT, limit=target, reduce_only=True, group="g")
 
+    async def found(self, name: str) -> OrderReport | None:
+        """What the broker knows of the order of this name."""
+        return await self.broker.find(self.worded(name))
+
     async def state(self, name: str) -> str:
-        report = await self.broker.find(name)
+        report = await self.found(name)
         return "absent" if report is None else report.state.value

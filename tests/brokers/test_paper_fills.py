@@ -237,7 +237,7 @@ async def test_a_partial_target_shrinks_the_stop_by_as_much():
     await bench.protect("95", "105", quantity="5")
     bench.closes(100, 106, 99, 105, 20)
     assert (await bench.fills())[1:] == [("target", Decimal(2), Decimal(105))]
-    stop = await bench.broker.find("stop")
+    stop = await bench.found("stop")
     assert (stop.quantity, stop.filled) == (Decimal(3), Decimal(0))
     bench.opens(90)
     assert (await bench.fills())[2:] == [("stop", Decimal(3), Decimal(90))]
@@ -255,7 +255,7 @@ async def test_moving_a_stop_after_a_partial_target_states_its_quantity_anew():
     bench.closes(100, 106, 99, 105, 20)
     move = {"kind": OrderKind.STOP, "stop": "99", "reduce_only": True, "action": Action.REPLACE, "target": "stop"}
     await bench.send("trail", Side.SELL, "3", **move)
-    stop = await bench.broker.find("stop")
+    stop = await bench.found("stop")
     assert (stop.quantity, stop.filled) == (Decimal(3), Decimal(0))
     bench.opens(104)
     bench.closes(104, 104, 98, 99, 1000)

@@ -131,7 +131,7 @@ def test_every_event_sequence_stays_within_the_order_state_table(stream):
         assert state in TRANSITIONS[before] or state is before is OrderState.PARTIALLY_FILLED
         states[name] = state
     for name, quantity in filled.items():
-        report = asyncio.run(bench.broker.find(name))
+        report = asyncio.run(bench.found(name))
         assert report is not None
         assert report.filled == quantity
         assert quantity <= bench.broker._ledger.order(name).quantity

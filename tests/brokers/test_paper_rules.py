@@ -157,8 +157,8 @@ async def test_a_replacement_names_both_ids_and_is_idempotent(bench):
     await bench.broker.send(change)
     (event,) = await bench.told(EventKind.REPLACED)
     assert (event.client_order_id, event.intent_id) == ("dip", "change")
-    assert (await bench.broker.find("dip")).quantity == Decimal(2)
-    assert await bench.broker.find("change") is None
+    assert (await bench.found("dip")).quantity == Decimal(2)
+    assert await bench.found("change") is None
 
 
 @pytest.mark.parametrize(
@@ -244,5 +244,5 @@ def test_settings_that_make_no_sense_do_not_exist(changes):
 
 async def test_an_order_reports_its_state(bench):
     await bench.send("dip", kind=OrderKind.LIMIT, limit="90")
-    report = await bench.broker.find("dip")
+    report = await bench.found("dip")
     assert (report.state, report.filled, report.venue_order_id) == (OrderState.ACCEPTED, Decimal(0), "paper-1")

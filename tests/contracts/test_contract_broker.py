@@ -35,6 +35,7 @@ class Account:
     def __init__(self, harness: BrokerHarness) -> None:
         self.harness = harness
         self.count = 0
+        self.worded: dict[str, Intent] = {}
 
     @property
     def broker(self) -> Broker:
@@ -78,7 +79,9 @@ class Account:
         for name in ("limit_price", "stop_price"):
             if name in rest:
                 rest[name] = Decimal(rest[name])
-        return Intent(**(values | rest))
+        intent = Intent(**(values | rest))
+        self.worded[intent.client_order_id] = intent
+        return intent
 
     async def send(self, side: Side = Side.BUY, quantity: str = "1", **rest: Any) -> str:
         intent = self.intent(side, quantity, **rest)
@@ -96,7 +99,7 @@ class Account:
         return [event.kind for event in await self.told(client_order_id)]
 
     async def found(self, client_order_id: str) -> OrderReport:
-        report = await self.broker.find(client_order_id)
+        report = await self.broker.find(self.worded[client_order_id])
         assert report is not None
         return report
 
@@ -215,7 +218,7 @@ async def test_a_cancel_or_change_that_comes_too_late_is_refused_and_the_fill_st
 
 
 async def test_an_order_the_venue_never_had_is_not_found(account):
-    assert await account.broker.find("rtnobodysentthis") is None
+    assert await account.broker.find(account.intent()) is None
 
 
 async def test_the_same_cursor_gives_the_same_facts_and_the_last_gives_none(account):
@@ -283,7 +286,7 @@ async def test_without_an_approval_that_covers_it_nothing_is_sent(account, chang
     with pytest.raises(Denied, match=reason):
         await account.broker.send(replace(intent, approval=replace(intent.approval, **changes)))
     await account.harness.trade_at(100)
-    assert await account.broker.find(intent.client_order_id) is None
+    assert await account.broker.find(intent) is None
     assert await account.broker.events("") == before
 
 
@@ -297,7 +300,7 @@ async def test_an_approval_that_has_expired_or_not_begun_is_none(account):
     for intent in (stale, early):
         with pytest.raises(Denied, match="has expired"):
             await account.broker.send(intent)
-        assert await account.broker.find(intent.client_order_id) is None
+        assert await account.broker.find(intent) is None
     assert await account.broker.events("") == before
 
 

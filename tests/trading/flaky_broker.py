@@ -74,8 +74,9 @@ class FlakyBroker:
             self.faults.answers_lost -= 1
             raise VenueUnavailable("no answer")
 
-    async def find(self, client_order_id: str) -> OrderReport | None:
+    async def find(self, intent: Intent) -> OrderReport | None:
         self._demand_answer()
+        client_order_id = intent.client_order_id
         if client_order_id in self.faults.hides:
             return None
         refused = self._refused.get(client_order_id)
@@ -88,7 +89,7 @@ class FlakyBroker:
                 quantity=refused.quantity,
                 filled=refused.quantity * 0,
             )
-        return await self.inner.find(client_order_id)
+        return await self.inner.find(intent)
 
     async def events(self, after: str) -> Events:
         self._demand_answer()

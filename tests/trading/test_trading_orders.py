@@ -102,7 +102,7 @@ async def test_a_commit_that_fails_leaves_its_intents_unsent_whatever_happens_ne
     with pytest.raises(JournalError, match="nothing is sent any more"):
         await rig.desk.resolve()
     assert rig.venue.sent == []
-    assert await rig.venue.inner.find(intent.client_order_id) is None
+    assert await rig.venue.inner.find(intent) is None
 
 
 class SlowWriter:
@@ -182,7 +182,7 @@ async def test_without_an_approval_that_covers_it_nothing_reaches_the_venue(begi
     order = rig.books.orders[intent.client_order_id]
     assert order.state is OrderState.ABSENT
     assert order.reason.startswith("never sent")
-    assert await rig.venue.inner.find(intent.client_order_id) is None
+    assert await rig.venue.inner.find(intent) is None
     await rig.opens()
     assert await rig.held() == 0
     assert rig.books.trades == {}
