@@ -15,7 +15,8 @@ from domain.orders import Fill, Side
 class Position:
     """One position from its first fill on. `quantity` is signed base units, prices in quote currency.
 
-    `realized` is profit in account currency before fees, `fees` what the fills cost, both since it opened.
+    `dust` are base units that the closed position left behind because they are too few to sell: they stay in the
+    account at what they cost, and count as held no longer. `realized` is profit in account currency before fees, `fees` what the fills cost, both since it opened.
     `entry_price` is the average price of what is held (of what was held last, once it is closed); `entered` the
     base quantity ever entered. `position_id` is the id of the decision that opened it.
     """
@@ -33,6 +34,7 @@ class Position:
     exit_price: Decimal = ZERO
     realized: Decimal = ZERO
     fees: Decimal = ZERO
+    dust: Decimal = ZERO
 
     @property
     def is_open(self) -> bool:
@@ -42,14 +44,16 @@ class Position:
         """The position after one more fill; raises `InvalidRecord` when the fill would flip its sign."""
         if fill.instrument != self.instrument:
             raise InvalidRecord(f"a fill of {fill.instrument} does not belong to a position in {self.instrument}")
+        if self.dust:
+            return replace(self, quantity=self.quantity + self.side.sign * self.dust, dust=ZERO).after(fill)
         fees = self.fees + fill.fee
         if fill.side is self.side:
-            entered = self.entered + fill.quantity
+            entered = self.entered + fill.net
             held = abs(self.quantity)
-            price = (self.entry_price * held + fill.price * fill.quantity) / (held + fill.quantity)
+            price = (self.entry_price * held + fill.price * fill.net) / (held + fill.net)
             return replace(
                 self,
-                quantity=self.quantity + fill.side.sign * fill.quantity,
+                quantity=self.quantity + fill.side.sign * fill.net,
                 entered=entered,
                 entry_price=price,
                 fees=fees,
@@ -67,6 +71,10 @@ class Position:
             fees=fees,
             updated_at=fill.at,
         )
+
+    def swept(self, at: datetime) -> Position:
+        """The position as closed, with what is left of it as dust."""
+        return replace(self, quantity=ZERO, dust=self.dust + abs(self.quantity), updated_at=at)
 
     def floating(self, price: Decimal, fx_rate: Decimal) -> Decimal:
         """Unrealized profit in account currency at `price`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from journal import schema
 from journal.codec import moment
 from journal.evidence import Evidence
 
-_SUMMED = ("side", "instrument", "quantity", "entered", "entry_price", "exited", "exit_price", "realized", "fees")
+_SUMMED = ("side", "instrument", "quantity", "entered", "entry_price", "exited", "exit_price", "realized", "fees", "dust")
 
 
 def positions_are_sums_of_fills(evidence: Evidence) -> list[str]:
@@ -27,6 +28,10 @@ def positions_are_sums_of_fills(evidence: Evidence) -> list[str]:
         if kept is None or summed is None:
             faults.append(f"position {position_id} has {'no row' if kept is None else 'no fills'}")
             continue
+        if kept.dust and kept.dust <= abs(summed.quantity):
+            # What was left behind is no longer held; the fills alone do not say that it was.
+            rest = summed.side.sign * kept.dust
+            summed = replace(summed, quantity=summed.quantity - rest, dust=kept.dust)
         faults += [
             f"position {position_id}: {name} is {getattr(kept, name)}, its fills say {getattr(summed, name)}"
             for name in _SUMMED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from domain.numbers import ZERO
 from domain.orders import (
     Action,
     Approval,
@@ -159,6 +160,7 @@ def fill_row(fill: Fill) -> RowValues:
         decimal_text(fill.fee),
         decimal_text(fill.fx_rate),
         micros(fill.at),
+        decimal_text(fill.base_fee) if fill.base_fee else None,
     )
 
 
@@ -174,6 +176,7 @@ def fill_of(row: AnyRow) -> Fill:
         fee=Decimal(row.fee),
         fx_rate=Decimal(row.fx_rate),
         at=moment(row.at),
+        base_fee=decimal_or_none(row.base_fee) or ZERO,
     )
 
 
@@ -192,6 +195,7 @@ def position_row(position: Position) -> RowValues:
         decimal_text(position.exit_price),
         decimal_text(position.realized),
         decimal_text(position.fees),
+        decimal_text(position.dust) if position.dust else None,
     )
 
 
@@ -210,4 +214,5 @@ def position_of(row: AnyRow) -> Position:
         exit_price=Decimal(row.exit_price),
         realized=Decimal(row.realized),
         fees=Decimal(row.fees),
+        dust=decimal_or_none(row.dust) or ZERO,
     )

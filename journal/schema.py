@@ -135,6 +135,7 @@ fills = _fact(
     "fills",
     *_text("venue", "trade_id", "client_order_id", "instrument", "side", "quantity", "price", "fee", "fx_rate"),
     *_whole("at"),
+    *_text_or_null("base_fee"),
     UniqueConstraint("venue", "trade_id"),
 )
 
@@ -143,6 +144,7 @@ positions = _fact(
     *_text("position_id", "account", "instrument", "side"),
     *_whole("opened_at", "updated_at"),
     *_text("quantity", "entered", "entry_price", "exited", "exit_price", "realized", "fees"),
+    *_text_or_null("dust"),
     Index(None, "position_id", "row_id"),
 )
 
