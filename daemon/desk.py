@@ -13,7 +13,7 @@ from domain.clock import Clock
 from domain.decisions import ExitCause
 from domain.holds import Hold
 from journal.batch import Batch
-from trading.books import Trade
+from trading.trades import Trade
 from trading.valuation import floating_profit
 
 

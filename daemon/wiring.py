@@ -206,7 +206,7 @@ def _ground(setup: Setup) -> _Ground:
         durable=setup.durable,
         reach=reach,
     )
-    protection = Protection(Wording(account=account, limits=limits), dict(view.instruments))
+    protection = Protection(Wording(account=account, limits=limits), dict(view.instruments), broker.capabilities)
     return _Ground(
         signals=signals,
         view=view,

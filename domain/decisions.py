@@ -36,6 +36,10 @@ class ExitCause(StrEnum):
     UNPROTECTED = "unprotected"
     EMERGENCY = "emergency"
     END_OF_DATA = "end_of_data"
+    DUST = "dust"
+    """What was bought is too little to be sold."""
+    LATE_FILL = "late_fill"
+    """An entry filled after its trade was over: it was sold again at once."""
 
 
 class MlClass(StrEnum):

@@ -45,6 +45,8 @@ class HoldCause(StrEnum):
     JOURNAL = "journal"
     SKEW = "skew"
     RECONCILE = "reconcile"
+    VENUE = "venue"
+    """The venue refuses the account or its key, or the account is no longer the one we knew."""
     OPERATOR = "operator"
     IMPOSSIBLE = "impossible"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from domain.decisions import Decision, DecisionStatus, Outcome
+from domain.decisions import Decision, DecisionStatus, ExitCause, Outcome
 from domain.orders import Action, Intent, Leg
 from domain.records import CashEvent
 from journal.batch import Batch
@@ -17,10 +17,11 @@ from learning.samples import sample_of
 from learning.strategy_record import StrategyRecord
 from risk.breakers import CashMoved, OrderRejected, OrderSent, TradeClosed
 from trading.bars import Bars
-from trading.books import Books, Changes
+from trading.books import Books
 from trading.observer import Observer
 from trading.outcomes import real_outcome
 from trading.risk_keeper import RiskKeeper
+from trading.trades import Changes, Trade
 
 MODEL_KEY = "online_model"
 RECORD_KEY = "strategy_record"
@@ -70,18 +71,26 @@ class Aftermath:
         for decision in changes.revived:
             self._revived(decision)
         for trade in changes.closed:
-            outcome = real_outcome(trade, self._bars(trade.decision.instrument))
+            if not trade.spent:
+                self._closed(trade, changes.batch)
+
+    def _closed(self, trade: Trade, batch: Batch) -> None:
+        """Write a trade's outcome and learn from it; of one that never could be sold its shadow tells more."""
+        outcome = real_outcome(trade, self._bars(trade.decision.instrument))
+        self._write(outcome, batch)
+        if trade.trade_id in self._labelled:
+            self._labelled.discard(trade.trade_id)
             self._early_shadows.pop(trade.trade_id, None)
-            self._write(outcome, changes.batch)
-            if trade.trade_id in self._labelled:
-                self._labelled.discard(trade.trade_id)
-            else:
-                self._learn(trade.decision, outcome, changes.batch)
-            if outcome.profit is not None:
-                closed = TradeClosed(
-                    at=outcome.closed_at, instrument=outcome.instrument, profit=outcome.profit, r_net=outcome.r_net
-                )
-                self._risk.step(closed, changes.batch)
+        elif outcome.exit_cause is ExitCause.DUST:
+            self._unfilled(trade.decision, batch)
+        else:
+            self._early_shadows.pop(trade.trade_id, None)
+            self._learn(trade.decision, outcome, batch)
+        if outcome.profit is not None:
+            closed = TradeClosed(
+                at=outcome.closed_at, instrument=outcome.instrument, profit=outcome.profit, r_net=outcome.r_net
+            )
+            self._risk.step(closed, batch)
 
     def on_intent(self, intent: Intent, batch: Batch) -> None:
         """Count every message against the budgets; only a new entry counts as an execution."""

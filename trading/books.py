@@ -7,8 +7,7 @@ are rebuilt from the journal at start (`trading/recovery.py`), so they hold noth
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,6 +20,7 @@ from domain.orders import TERMINAL, TRANSITIONS, Action, Fill, Intent, Leg, Orde
 from domain.positions import Position, opened_by, realized_by
 from domain.records import CashEvent, CashKind, Incident
 from journal.batch import Batch
+from trading.trades import Changes, Trade
 
 CURSOR_KEY = "broker_cursor"
 CHANGES_KEY = "unanswered_changes"
@@ -38,50 +38,20 @@ _STATE_OF_EVENT = {
 REFUSED = (OrderState.REJECTED, OrderState.ABSENT)
 _REFUSALS = (EventKind.REPLACE_REJECTED, EventKind.CANCEL_REJECTED)
 
-
-@dataclass(slots=True)
-class Trade:
-    """A decision that was ordered, and what became of it so far.
-
-    `entry_fx` is the quote-to-account rate of its first fill; `stop_price` where its stop was last put;
-    `swap` what holding it cost or earned.
-    `closing_leg` and `closing_reason` name the order whose fill came last.
-    """
-
-    decision: Decision
-    position: Position | None = None
-    entry_fx: Decimal | None = None
-    stop_price: Decimal | None = None
-    swap: Decimal = ZERO
-    closing_leg: Leg | None = None
-    closing_reason: str = ""
-
-    @property
-    def trade_id(self) -> str:
-        return self.decision.decision_id
-
-
-@dataclass(slots=True)
-class Changes:
-    """What one round of events did that others must react to."""
-
-    batch: Batch = field(default_factory=Batch)
-    touched: set[str] = field(default_factory=set)
-    closed: list[Trade] = field(default_factory=list)
-    unfilled: list[Decision] = field(default_factory=list)
-    revived: list[Decision] = field(default_factory=list)
-    rejected: list[Order] = field(default_factory=list)
-    fills: list[tuple[Fill, Order]] = field(default_factory=list)
-    moved: list[Order] = field(default_factory=list)
-    withdrawn: list[CashEvent] = field(default_factory=list)
+Dust = Callable[[str, Decimal, Decimal], bool]
+"""Whether so much of an instrument, at that price, is too little to be sold."""
 
 
 class Books:
     """Orders by client id, open trades by instrument, the cash balance, and the broker cursor."""
 
-    def __init__(self, account: str, currency: str) -> None:
+    def __init__(self, account: str, currency: str, *, is_dust: Dust | None = None) -> None:
+        """`is_dust` says whether so much of an instrument, at that price, is too little to be sold."""
         self.account = account
         self.currency = currency
+        self._is_dust = is_dust
+        self.dust: dict[str, Decimal] = {}
+        self.dust_cost = ZERO
         self.orders: dict[str, Order] = {}
         self._open_ids: dict[str, dict[str, None]] = {}
         self._all_ids: dict[str, dict[str, None]] = {}
@@ -91,6 +61,7 @@ class Books:
         self.refused_changes: dict[str, int] = {}
         self._given_up: dict[str, Intent] = {}
         self.never_filled: dict[str, Trade] = {}
+        self.closed: dict[str, Trade] = {}
         self.balance = ZERO
         self.cursor = ""
         self.seen_fills: set[tuple[str, str]] = set()
@@ -108,8 +79,9 @@ class Books:
         return [self.orders[each] for each in self._all_ids.get(trade_id, {})]
 
     def refused(self, trade_id: str, leg: Leg) -> int:
-        """How many orders of one leg the venue refused or never had."""
-        return sum(order.intent.leg is leg and order.state in REFUSED for order in self.orders_of(trade_id))
+        """How many orders of one leg in a row, up to the newest, the venue refused or never had."""
+        states = [order.state in REFUSED for order in reversed(self.orders_of(trade_id)) if order.intent.leg is leg]
+        return next((count for count, refused in enumerate(states) if not refused), len(states))
 
     def entry_of(self, instrument: str) -> Order | None:
         """The entry order of an instrument that may still fill; None when there is none."""
@@ -183,6 +155,7 @@ class Books:
         if known is not None:
             raise Impossible(f"{decision.instrument} already has the trade {known.trade_id}")
         self.never_filled.pop(decision.instrument, None)
+        self.closed.pop(decision.instrument, None)
         self.trades[decision.instrument] = Trade(decision=decision)
 
     def restore(self, order: Order) -> None:
@@ -198,7 +171,7 @@ class Books:
         self._all_ids.setdefault(order.intent.position_id, {})[order.client_order_id] = None
         trade = self.trades.get(order.intent.instrument)
         if order.intent.leg is Leg.STOP and trade is not None and trade.trade_id == order.intent.position_id:
-            trade.stop_price = order.intent.stop_price
+            trade.note_stop(order.intent)
         ids = self._open_ids.setdefault(order.intent.position_id, {})
         if order.state in TERMINAL:
             ids.pop(order.client_order_id, None)
@@ -303,7 +276,7 @@ class Books:
         changes.fills.append((fill, filled))
         changes.moved.append(filled)
         trade = self._trade_of(filled, changes)
-        before = trade.position
+        before = self._lifted(trade)
         if before is None:
             trade.position = opened_by(fill, position_id=trade.trade_id, account=self.account)
             trade.entry_fx = fill.fx_rate
@@ -315,8 +288,35 @@ class Books:
         changes.batch.add(trade.position)
         if fill.fee:
             self._book(CashKind.FEE, f"fee-{fill.trade_id}", fill, -fill.fee, changes)
-        if not trade.position.is_open and not self.open_orders(trade.trade_id, Leg.ENTRY):
+        self._close_out(trade, fill.at, changes)
+
+    def _close_out(self, trade: Trade, at: datetime, changes: Changes) -> None:
+        """End a trade whose entry can fill no more and of which nothing is left that could be sold."""
+        position = trade.position
+        if position is None or self.open_orders(trade.trade_id, Leg.ENTRY):
+            return
+        if position.is_open and self._is_dust is not None:
+            price = position.exit_price or position.entry_price
+            if not self._is_dust(position.instrument, abs(position.quantity), price):
+                return
+            position = trade.position = position.swept(at)
+            self.keep_dust(position)
+            changes.batch.add(position)
+        if not position.is_open and not any(each is trade for each in changes.closed):
             changes.closed.append(trade)
+
+    def keep_dust(self, position: Position) -> None:
+        """Count what a closed position left behind: it stays in the account, at what it cost."""
+        self.dust[position.instrument] = self.dust.get(position.instrument, ZERO) + position.dust
+        self.dust_cost += position.dust * position.entry_price
+
+    def _lifted(self, trade: Trade) -> Position | None:
+        """The position before a fill; one that was swept is held again, dust and all."""
+        position = trade.position
+        if position is not None and position.dust:
+            self.dust[position.instrument] -= position.dust
+            self.dust_cost -= position.dust * position.entry_price
+        return position
 
     def _trade_of(self, order: Order, changes: Changes) -> Trade:
         """The trade that a fill belongs to; an entry thought to have ended without a fill comes back with one."""
@@ -327,8 +327,12 @@ class Books:
             if trade.trade_id == order.intent.position_id:
                 self.trades[symbol] = self.never_filled.pop(symbol)
                 changes.revived.append(trade.decision)
+        if trade is None and symbol in self.closed and self.closed[symbol].trade_id == order.intent.position_id:
+            # Its outcome is written, so what comes now cannot belong to it: the position is closed again at once.
+            trade = self.trades[symbol] = self.closed.pop(symbol)
+            trade.spent = True
         if trade is None or trade.trade_id != order.intent.position_id:
-            raise Impossible(f"a fill of {order.client_order_id} belongs to no open trade")
+            raise Impossible(f"a fill of {order.client_order_id} belongs to no trade in {symbol}")
         return trade
 
     def _settle_entry(self, order: Order, changes: Changes) -> None:
@@ -341,8 +345,8 @@ class Books:
         if trade.position is None:
             changes.unfilled.append(trade.decision)
             self.never_filled[order.intent.instrument] = self.trades.pop(order.intent.instrument)
-        elif not trade.position.is_open:
-            changes.closed.append(trade)
+        else:
+            self._close_out(trade, order.updated_at, changes)
 
     def _book(self, kind: CashKind, event_id: str, fill: Fill, amount: Decimal, changes: Changes) -> None:
         self.balance += amount
@@ -377,6 +381,7 @@ class Books:
             instrument = trade.decision.instrument
             if self.trades.get(instrument) is trade:
                 del self.trades[instrument]
+                self.closed[instrument] = trade
             self._all_ids.pop(trade.trade_id, None)
 
 

@@ -8,8 +8,9 @@ from domain.clock import from_epoch
 from domain.orders import Intent
 from market.feed import Moment
 from signals.exits import Close, ExitPolicy, ExitView, MoveStop, exit_step
-from trading.books import Books, Trade
+from trading.books import Books
 from trading.protection import Protection
+from trading.trades import Trade
 from trading.view import MarketView
 
 

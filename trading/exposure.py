@@ -12,7 +12,8 @@ from domain.numbers import ZERO, decimal_of
 from domain.orders import Leg, OrderState
 from domain.positions import Position
 from risk.snapshot import Exposure
-from trading.books import Books, Trade
+from trading.books import Books
+from trading.trades import Trade
 from trading.view import MarketView
 
 

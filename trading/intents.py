@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from domain.decisions import Decision
+from domain.decisions import Decision, ExitCause
 from domain.identity import client_order_id, digest
 from domain.orders import Action, Approval, CauseKind, Intent, Leg, Order, OrderKind, Side, TimeInForce
 from risk.gate import approve_reduction
 from risk.limits import Limits
+
+_LEAVING = "leaving: "
 
 LEAVE = timedelta(minutes=1)
 """How long an approval stays fresh: long enough for one send and its look-up, too short to be forgotten."""
@@ -161,3 +163,15 @@ class Wording:
         return approve_reduction(
             instrument=instrument, side=side, quantity=quantity, now=now, expires_at=now + LEAVE, limits=self.limits
         )
+
+
+def leaving_reason(cause: ExitCause) -> str:
+    """The reason of taking a stop back so that what it locks can be sold."""
+    return _LEAVING + cause
+
+
+def leaving_cause(intent: Intent) -> ExitCause | None:
+    """Why the position is to be sold for which this intent takes a stop back; None for any other intent."""
+    if intent.leg is not Leg.STOP or not intent.reason.startswith(_LEAVING):
+        return None
+    return ExitCause(intent.reason.removeprefix(_LEAVING))

@@ -13,14 +13,15 @@ from typing import Protocol
 
 from brokers.protocol import Broker
 from domain.clock import Clock
-from domain.errors import Denied, JournalError, VenueUnavailable
+from domain.errors import Denied, JournalError, NotAvailable, Refused, VenueBusy, VenueForbids, VenueUnavailable
 from domain.orders import Action, Intent, Order, OrderState
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.writer import Writer
-from trading.books import Books, Changes
+from trading.books import Books
 from trading.observer import Observer
 from trading.protection import Protection
+from trading.trades import Changes
 
 CLOCK_KEY = "clock"
 _GONE = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED)
@@ -54,7 +55,10 @@ class OrderDesk:
         self._durable: list[Intent] = []
         self._begun: set[str] = set()
         self._answered: set[str] = set()
+        self._unsent: set[str] = set()
         self._stopped: str | None = None
+        self.forbidden: str | None = None
+        """What the venue said when it refused the account or its key; it stands until a restart."""
         self._turn = asyncio.Lock()
         self.listener: Listener | None = None
 
@@ -80,13 +84,15 @@ class OrderDesk:
     async def resolve(self) -> None:
         """Ask the venue about every order whose fate is not known; send again only what it provably never had.
 
-        Called at start and while orders are unknown. `find` answering None is the venue's word that there is no
-        such order; one that was never sent and whose approval is still fresh is then sent, any other is absent.
+        Called at start and while orders are unknown. `find` answering None is proof that there is no such order: it is
+        absent. One that certainly never left is sent while its approval is fresh: this process knows that the venue did
+        not take it, or the venue refuses an id that it ever had, so that it cannot be doubled.
         """
         async with self._turn:
             await self._take_in()
             self._begun &= self._books.intents.keys()
             self._answered &= self._books.intents.keys()
+            self._unsent &= self._books.intents.keys()
             changes = Changes()
             for intent in self._books.pending():
                 if intent.client_order_id in self._answered and not self._is_unknown(intent):
@@ -104,17 +110,25 @@ class OrderDesk:
         """Ask by id about orders that the venue does not list though we believe they rest; ended ones end here."""
         async with self._turn:
             await self._take_in()
-            changes = Changes()
             for known in orders:
-                order = self._books.orders[known.client_order_id]
-                if order.state.terminal:
-                    continue
-                report = await self._broker.find(order.intent)
-                if report is None or report.state in _GONE:
-                    state = OrderState.CANCELLED if report is None else report.state
-                    self._books.set_state(order, state, self._clock.now(), changes, reason="gone from the venue")
-            await self._settle(changes)
+                if not self._books.orders[known.client_order_id].state.terminal:
+                    await self._recheck(known.client_order_id)
             await self._take_in()
+
+    async def _recheck(self, client_order_id: str) -> None:
+        try:
+            report = await self._broker.find(self._books.orders[client_order_id].intent)
+        except NotAvailable:
+            return  # no answer is no evidence; the next comparison asks again
+        await self._take_in()
+        order = self._books.orders[client_order_id]
+        ended = report is None or (report.state in _GONE and report.filled == order.filled)
+        if order.state.terminal or not ended:
+            return  # told by its own events meanwhile, or executions are still to be told
+        changes = Changes()
+        state = OrderState.CANCELLED if report is None else report.state
+        self._books.set_state(order, state, self._clock.now(), changes, reason="gone from the venue")
+        await self._settle(changes)
 
     def _queue(self, intent: Intent) -> None:
         if intent not in self._durable:
@@ -129,21 +143,31 @@ class OrderDesk:
 
     async def _resolve_place(self, intent: Intent, changes: Changes) -> None:
         order = self._books.orders[intent.client_order_id]
+        if intent.client_order_id in self._unsent and self._is_fresh(intent):
+            self._queue(intent)
+            return
         try:
             report = await self._broker.find(intent)
         except VenueUnavailable as error:
             self._mark_unknown(order, str(error), changes)
             return
+        except VenueBusy:
+            return  # nothing was asked, so nothing is known that was not known before
         if report is not None:
             self._answered.add(intent.client_order_id)
             if report.state is OrderState.ACCEPTED:
                 now = self._clock.now()
                 self._books.set_state(order, OrderState.ACCEPTED, now, changes, reason="found by id")
-        elif order.state is OrderState.PENDING and intent.client_order_id not in self._begun and self._is_fresh(intent):
+        elif self._may_be_sent_again(order):
             self._queue(intent)
         else:
             reason = "the venue has no order of this id"
             self._books.set_state(order, OrderState.ABSENT, self._clock.now(), changes, reason=reason)
+
+    def _may_be_sent_again(self, order: Order) -> bool:
+        """Whether an order that the venue does not have may go out: it cannot be doubled there, and was not begun."""
+        begun = order.state is not OrderState.PENDING or order.client_order_id in self._begun
+        return not begun and self._broker.capabilities.rejects_duplicates and self._is_fresh(order.intent)
 
     def _intend(self, intents: Sequence[Intent], batch: Batch) -> list[Intent]:
         """Enter intents into books and batch; what two causes ask for at once is one and meant once."""
@@ -210,6 +234,7 @@ class OrderDesk:
 
     async def _send(self, intent: Intent, failed: Changes) -> None:
         self._begun.add(intent.client_order_id)
+        self._unsent.discard(intent.client_order_id)
         reach("orders.before_send")
         try:
             await self._broker.send(intent)
@@ -218,14 +243,24 @@ class OrderDesk:
             order = self._books.orders.get(intent.client_order_id)
             if order is not None:
                 self._mark_unknown(order, str(error), failed)
-        except Denied as error:
-            order = self._books.orders.get(intent.client_order_id)
-            if order is not None:
-                now, reason = self._clock.now(), f"never sent: {error}"
-                self._books.set_state(order, OrderState.ABSENT, now, failed, reason=reason)
-            else:
-                self._books.drop_change(intent, self._clock.now(), str(error), failed)
+        except VenueBusy:
+            # It waits here, durable, until `resolve` finds that the venue may be asked again.
+            self._begun.discard(intent.client_order_id)
+            self._unsent.add(intent.client_order_id)
+        except (Denied, VenueForbids) as error:
+            if isinstance(error, VenueForbids):
+                self.forbidden = str(error)
+            self._give_up(intent, error, failed)
         reach("orders.after_send")
+
+    def _give_up(self, intent: Intent, error: Refused, failed: Changes) -> None:
+        """What was refused before it could do anything never reached the venue."""
+        order = self._books.orders.get(intent.client_order_id)
+        if order is not None:
+            now, reason = self._clock.now(), f"never sent: {error}"
+            self._books.set_state(order, OrderState.ABSENT, now, failed, reason=reason)
+        else:
+            self._books.drop_change(intent, self._clock.now(), str(error), failed)
 
     def _mark_unknown(self, order: Order, reason: str, changes: Changes) -> None:
         if order.state is not OrderState.UNKNOWN:

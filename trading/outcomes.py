@@ -10,7 +10,7 @@ from domain.identity import digest
 from domain.numbers import decimal_of, significant, step_nearest
 from domain.orders import Leg
 from trading.bars import Bars
-from trading.books import Trade
+from trading.trades import Trade
 
 
 def sentiment_state(view: SentimentView | None) -> str:
@@ -24,6 +24,8 @@ def sentiment_state(view: SentimentView | None) -> str:
 
 def exit_cause(trade: Trade, tick: Decimal) -> ExitCause:
     """Why a trade ended, from the order whose fill ended it; a stop that lies off its planned tick was moved."""
+    if trade.position is not None and not trade.position.exited:
+        return ExitCause.DUST
     if trade.closing_leg is Leg.TARGET:
         return ExitCause.TARGET
     if trade.closing_leg is Leg.CLOSE:
@@ -46,7 +48,8 @@ def real_outcome(trade: Trade, bars: Bars) -> Outcome:
     signal = decision.signal
     risked = signal.risk_per_unit * float(position.entered * trade.entry_fx)
     profit = position.realized - position.fees + trade.swap
-    entry, exit_ = float(position.entry_price), float(position.exit_price)
+    # What was never sold lies in the account at what it cost.
+    entry, exit_ = float(position.entry_price), float(position.exit_price or position.entry_price)
     best, worst = bars.excursion(position.opened_at, position.updated_at, position.side, entry, exit_)
     costs = float(position.fees - trade.swap)
     return Outcome(

@@ -3,21 +3,28 @@
 Given the books after some events, say which orders must be placed, changed or taken back so that this holds.
 Deriving twice from the same books gives nothing the second time: what is under way counts as done. What the venue
 refuses is tried another way, and never without end: after so many refusals the next try waits for the next bar.
+
+How a leg is changed depends on the venue. Where a resting order can be replaced, it is. Where it cannot, but several
+exits of one position may rest, the new order is placed first and the old one taken back once the new one rests. Where
+a resting sale locks what it sells (spot), only the stop rests: it is taken back before its successor is placed and
+before the position is sold for another reason, and the target is watched instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from brokers.protocol import Capabilities
 from domain.decisions import ExitCause
 from domain.instruments import Instrument
 from domain.orders import Action, Intent, Leg, Order, OrderState
 from domain.positions import Position
-from trading.books import REFUSED, Books, Changes, Trade
-from trading.intents import Wording
+from trading.books import REFUSED, Books
+from trading.intents import Wording, leaving_reason
+from trading.trades import Changes, Trade
 
 ATTEMPTS = 3
 """How often the venue may refuse one thing before another is tried: a stop so often refused closes the position, a
@@ -47,9 +54,16 @@ class _Draft:
 class Protection:
     """Derives protective orders from the books."""
 
-    def __init__(self, wording: Wording, instruments: dict[str, Instrument]) -> None:
+    def __init__(self, wording: Wording, instruments: dict[str, Instrument], capabilities: Capabilities) -> None:
         self._wording = wording
         self._instruments = instruments
+        self._can_replace = capabilities.replace
+        self._stacks = capabilities.stacks_exits
+
+    @property
+    def watches_targets(self) -> bool:
+        """Whether targets cannot rest at the venue, so that somebody has to watch for them."""
+        return not self._stacks
 
     def after(self, changes: Changes, books: Books, now: datetime) -> list[Intent]:
         """The intents that make the touched instruments protected again, and orphans disappear."""
@@ -80,12 +94,18 @@ class Protection:
 
     def move_stop(self, trade: Trade, books: Books, now: datetime, price: Decimal) -> list[Intent]:
         """Tighten the resting stop to `price`; nothing while an earlier change of it is under way, and never looser."""
-        stop = next(iter(books.open_orders(trade.trade_id, Leg.STOP)), None)
-        if stop is None or stop.state in _UNANSWERED or _change_under_way(stop, books):
+        stops = books.open_orders(trade.trade_id, Leg.STOP)
+        if len(stops) != 1 or stops[0].state in _UNANSWERED or _change_under_way(stops[0], books):
             return []
+        (stop,) = stops
         current = stop.intent.stop_price
         if current is None or (price - current) * trade.decision.signal.side.sign <= 0:
             return []
+        if not self._can_replace:
+            trade.wanted_stop = price
+            draft = _Draft(books, now)
+            self._look_after(trade, draft)
+            return draft.intents
         attempt = books.next_attempt(trade.trade_id, Leg.STOP)
         quantity = stop.intent.quantity
         return [
@@ -110,25 +130,34 @@ class Protection:
         books = draft.books
         if books.open_orders(trade.trade_id, Leg.CLOSE):
             return
-        cause = _unfinished_close(trade, books)
+        cause = trade.leaving or _unfinished_close(trade, books)
         if cause is not None and (draft.patient or books.refused(trade.trade_id, Leg.CLOSE) < ATTEMPTS):
             self._close(trade, position, cause, draft)
             return
         instrument = self._instruments[position.instrument]
         signal = trade.decision.signal
-        stop_price = trade.stop_price or instrument.price(signal.stop_price)
+        stop_price = trade.wanted_stop or trade.stop_price or instrument.price(signal.stop_price)
         self._size(trade, position, Leg.STOP, stop_price, draft)
-        self._size(trade, position, Leg.TARGET, instrument.price(signal.target_price), draft)
+        if self._stacks:
+            self._size(trade, position, Leg.TARGET, instrument.price(signal.target_price), draft)
 
     def _close(self, trade: Trade, position: Position, cause: ExitCause, draft: _Draft) -> None:
         if draft.books.open_orders(trade.trade_id, Leg.CLOSE):
+            return
+        locking = [] if self._stacks else draft.books.open_orders(trade.trade_id, Leg.STOP)
+        if locking:
+            trade.leaving = cause
+            self._withdraw(locking, draft, leaving_reason(cause))
+            return
+        quantity = self._sellable(position)
+        if not quantity:
             return
         draft.intents.append(
             self._wording.close(
                 trade.trade_id,
                 position.instrument,
                 side=position.side.opposite,
-                quantity=abs(position.quantity),
+                quantity=quantity,
                 attempt=draft.number(trade.trade_id, Leg.CLOSE),
                 now=draft.now,
                 reason=cause,
@@ -137,11 +166,16 @@ class Protection:
 
     def _size(self, trade: Trade, position: Position, leg: Leg, price: Decimal, draft: _Draft) -> None:
         """One protective leg: placed if missing, resized if the position changed."""
-        books, quantity = draft.books, abs(position.quantity)
+        books, quantity = draft.books, self._sellable(position)
         open_now = books.open_orders(trade.trade_id, leg)
+        if not quantity:
+            return
         if not open_now:
             if books.refused(trade.trade_id, leg) < ATTEMPTS:
                 self._place(trade, position, leg, price, draft)
+            return
+        if not self._can_replace:
+            self._succeed(trade, position, leg, price, open_now, draft)
             return
         resting, *surplus = open_now
         self._withdraw(surplus, draft, "one is enough")
@@ -162,6 +196,26 @@ class Protection:
             )
         )
 
+    def _succeed(
+        self, trade: Trade, position: Position, leg: Leg, price: Decimal, open_now: Sequence[Order], draft: _Draft
+    ) -> None:
+        """One leg where nothing can be replaced: keep the order that fits, else bring its successor about."""
+        books, quantity = draft.books, self._sellable(position)
+        fitting = [order for order in open_now if order.remaining == quantity and _price_of(order) == price]
+        if any(order.state not in _UNANSWERED for order in fitting):
+            kept = next(order for order in fitting if order.state not in _UNANSWERED)
+            self._withdraw([order for order in open_now if order is not kept], draft, "one is enough")
+        elif fitting or any(order.state in _UNANSWERED for order in open_now):
+            return  # the answer decides
+        elif not self._stacks:
+            self._withdraw(open_now, draft, "makes room for its successor")
+        elif draft.patient or books.refused(trade.trade_id, leg) < ATTEMPTS:
+            self._place(trade, position, leg, price, draft)
+
+    def _sellable(self, position: Position) -> Decimal:
+        """How much of a position an order can close: whole lots, for a fee kept in the base leaves less than one."""
+        return self._instruments[position.instrument].quantity(abs(position.quantity))
+
     def _place(self, trade: Trade, position: Position, leg: Leg, price: Decimal, draft: _Draft) -> None:
         draft.intents.append(
             self._wording.protective(
@@ -169,7 +223,7 @@ class Protection:
                 position.instrument,
                 leg,
                 side=position.side.opposite,
-                quantity=abs(position.quantity),
+                quantity=self._sellable(position),
                 price=price,
                 attempt=draft.number(trade.trade_id, leg),
                 now=draft.now,
@@ -191,6 +245,8 @@ class Protection:
 
 def _unfinished_close(trade: Trade, books: Books) -> ExitCause | None:
     """Why a position that is still open must be closed: its stops are refused, or its last close was."""
+    if trade.spent:
+        return ExitCause.LATE_FILL
     orders = books.orders_of(trade.trade_id)
     closes = [order for order in orders if order.intent.leg is Leg.CLOSE]
     if closes and closes[-1].state in REFUSED:
@@ -199,6 +255,10 @@ def _unfinished_close(trade: Trade, books: Books) -> ExitCause | None:
     if not stops and books.refused(trade.trade_id, Leg.STOP) >= ATTEMPTS:
         return ExitCause.UNPROTECTED
     return None
+
+
+def _price_of(order: Order) -> Decimal | None:
+    return order.intent.stop_price if order.intent.leg is Leg.STOP else order.intent.limit_price
 
 
 def _change_under_way(order: Order, books: Books) -> bool:

@@ -7,19 +7,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.decisions import Decision, DecisionStatus, OutcomeKind
+from domain.decisions import Decision, DecisionStatus, ExitCause, OutcomeKind
 from domain.errors import Impossible
-from domain.orders import TERMINAL, Action, Fill, Leg, Order, OrderState
+from domain.orders import TERMINAL, Action, Fill, Intent, Leg, Order, OrderState
 from domain.records import CashKind, EquityPoint, Scan
 from journal.reader import Reader
 from trading.aftermath import Aftermath
-from trading.books import CHANGE_REFUSED, CHANGES_KEY, CURSOR_KEY, Books, Trade, refusal_id
+from trading.books import CHANGE_REFUSED, CHANGES_KEY, CURSOR_KEY, Books, refusal_id
 from trading.data_watch import DataWatch
 from trading.holds import HoldBook
+from trading.intents import leaving_cause
 from trading.news import News
 from trading.orders import CLOCK_KEY
 from trading.risk_keeper import RISK_KEY, RiskKeeper
 from trading.shadows import ShadowBook
+from trading.trades import Trade
 from trading.view import MarketView
 
 _TRAVELLING = frozenset({CashKind.REALIZED, CashKind.FEE})
@@ -66,23 +68,34 @@ def restore_books(books: Books, read: Reader) -> None:
 
 def _restore_trades(books: Books, orders: Collection[Order], fills: Sequence[Fill], read: Reader) -> None:
     """Trades whose entry may still fill or whose position is open, in the order they were decided; and of each
-    instrument the last one, if it never had a fill."""
+    instrument the last one, if it never had a fill or is over."""
     positions = {position.position_id: position for position in read.positions()}
-    unfilled: dict[str, Order] = {}
+    for held in positions.values():
+        if held.dust:
+            books.keep_dust(held)
+    ended: dict[str, Order] = {}
     for order in orders:
         if order.intent.leg is not Leg.ENTRY:
             continue
+        symbol = order.intent.instrument
         position = positions.get(order.intent.position_id)
-        unfilled.pop(order.intent.instrument, None)
-        ended = order.state in TERMINAL
-        if ended and position is not None and not position.is_open:
-            continue
-        if ended and position is None:
-            unfilled[order.intent.instrument] = order
+        ended.pop(symbol, None)
+        if order.state in TERMINAL and (position is None or not position.is_open):
+            ended[symbol] = order
         else:
-            books.trades[order.intent.instrument] = Trade(decision=_decision_of(order, read), position=position)
-    for symbol, order in unfilled.items():
-        books.never_filled[symbol] = Trade(decision=_decision_of(order, read))
+            books.trades[symbol] = Trade(decision=_decision_of(order, read), position=position)
+    for symbol, order in ended.items():
+        last = Trade(decision=_decision_of(order, read), position=positions.get(order.intent.position_id))
+        (books.never_filled if last.position is None else books.closed)[symbol] = last
+    if books.trades:
+        told = {outcome.decision_id for outcome in read.outcomes(kind=OutcomeKind.REAL)}
+        for trade in books.trades.values():
+            trade.spent = trade.trade_id in told
+    _recall_fills(books, orders, fills)
+
+
+def _recall_fills(books: Books, orders: Collection[Order], fills: Sequence[Fill]) -> None:
+    """The rate each open trade was entered at, and which order reduced it last."""
     by_id = {order.client_order_id: order.intent for order in orders}
     active = {trade.trade_id: trade for trade in books.trades.values()}
     for fill in fills:
@@ -113,6 +126,7 @@ def _restore_intents(books: Books, orders: Mapping[str, Order], read: Reader) ->
     refused = {incident.incident_id for incident in read.incidents() if incident.kind == CHANGE_REFUSED}
     for intent in read.intents():
         books.number(intent)
+        _restore_leaving(books, intent)
         if intent.action is Action.PLACE:
             if orders[intent.client_order_id].state in (OrderState.PENDING, OrderState.UNKNOWN):
                 books.intents[intent.client_order_id] = intent
@@ -121,6 +135,14 @@ def _restore_intents(books: Books, orders: Mapping[str, Order], read: Reader) ->
             books.intents[intent.client_order_id] = intent
         if intent.target_id is not None and refusal_id(intent.client_order_id) in refused:
             books.refused_changes[intent.target_id] = books.refused_changes.get(intent.target_id, 0) + 1
+
+
+def _restore_leaving(books: Books, intent: Intent) -> None:
+    """A stop that was taken back so that its position can be sold says why, and the position is still to be sold."""
+    trade = books.trades.get(intent.instrument)
+    if trade is None or trade.trade_id != intent.position_id or intent.action is not Action.CANCEL:
+        return
+    trade.leaving = leaving_cause(intent) or trade.leaving
 
 
 def restore_rest(
@@ -154,7 +176,11 @@ def _restore_shadows(read: Reader, books: Books, view: MarketView, shadows: Shad
     unresolved = read.unresolved_decisions()
     shadows.restore(unresolved, lambda symbol: view.closed.get(symbol, -1))
     active = {trade.trade_id for trade in books.trades.values()}
-    really = {outcome.decision_id for outcome in read.outcomes(kind=OutcomeKind.REAL)}
+    really = {
+        outcome.decision_id
+        for outcome in read.outcomes(kind=OutcomeKind.REAL)
+        if outcome.exit_cause is not ExitCause.DUST
+    }
     never_filled = [
         decision.decision_id
         for decision in unresolved

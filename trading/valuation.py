@@ -10,7 +10,8 @@ from domain.errors import Impossible
 from domain.numbers import ZERO, decimal_of, money
 from domain.records import EquityPoint
 from risk.state import RiskState
-from trading.books import Books, Trade
+from trading.books import Books
+from trading.trades import Trade
 from trading.view import MarketView
 
 

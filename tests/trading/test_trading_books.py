@@ -12,7 +12,8 @@ from brokers.protocol import EventKind
 from domain.errors import Impossible
 from domain.orders import TRANSITIONS, Leg, Order, OrderState, Side
 from domain.records import CashKind
-from trading.books import CHANGES_KEY, CURSOR_KEY, Changes
+from trading.books import CHANGES_KEY, CURSOR_KEY
+from trading.trades import Changes
 
 STATE_EVENTS = {
     EventKind.ACCEPTED: OrderState.ACCEPTED,
@@ -155,7 +156,7 @@ def test_a_fill_of_a_trade_long_gone_is_impossible_and_not_swallowed(teller):
     teller.tell(teller.said(EventKind.CANCELLED, first))
     teller.wait()
     teller.enter()
-    with pytest.raises(Impossible, match="belongs to no open trade"):
+    with pytest.raises(Impossible, match="belongs to no trade in COINUSD"):
         teller.tell(teller.filled(first, 10))
 
 

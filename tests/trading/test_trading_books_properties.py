@@ -16,19 +16,41 @@ from hypothesis import strategies as st
 from trading_rig import COIN, instrument
 from trading_words import WORDING, Teller
 
-from brokers.protocol import BrokerEvent, EventKind
+from brokers.protocol import BrokerEvent, Capabilities, EventKind
 from domain.numbers import ZERO
-from domain.orders import Action, Intent, Leg, Order, OrderState, Side
+from domain.orders import Action, Intent, Leg, Order, OrderKind, OrderState, Side
 from domain.records import CashKind
 from journal.batch import Batch
 from journal.engine import Durability
 from journal.journal import Journal
-from trading.books import Books, Changes
+from trading.books import Books
 from trading.protection import Protection
 from trading.recovery import restore_books
+from trading.trades import Changes
 
 OTHER = "OTHERUSD"
-PROTECTION = Protection(WORDING, {symbol: instrument(symbol) for symbol in (COIN, OTHER)})
+INSTRUMENTS = {symbol: instrument(symbol) for symbol in (COIN, OTHER)}
+
+
+def protection(*, replace: bool, stacks_exits: bool) -> Protection:
+    """What derives protective orders for a venue that can do this much."""
+    can = Capabilities(
+        kinds=frozenset(OrderKind),
+        oco=False,
+        replace=replace,
+        reduce_only=True,
+        shorts=True,
+        demo_proof="a test",
+        stacks_exits=stacks_exits,
+    )
+    return Protection(WORDING, INSTRUMENTS, can)
+
+
+STYLES = {
+    "replaces": protection(replace=True, stacks_exits=True),
+    "stacks": protection(replace=False, stacks_exits=True),
+    "locks": protection(replace=False, stacks_exits=False),
+}
 LOT = Decimal("0.5")
 
 
@@ -44,7 +66,9 @@ class Resting:
 class Venue:
     """It obeys its own rules and nets positions; it tells late, twice, and acceptances sometimes last."""
 
-    def __init__(self, chance: Random) -> None:
+    def __init__(self, chance: Random, style: str) -> None:
+        self.protection = STYLES[style]
+        self._locks = style == "locks"
         self.teller = Teller()
         self.resting: dict[str, Resting] = {}
         self.held = {COIN: ZERO, OTHER: ZERO}
@@ -72,7 +96,8 @@ class Venue:
         # A fill that is told only after the next decision on its instrument stops trading, as it should.
         late = any(event.fill is not None and event.fill.instrument == symbol for event in self.untold)
         if symbol not in self.books.trades and not late:
-            entry = self.teller.enter(self._pick(*Side), self._pick(*(LOT * n for n in range(1, 9))), symbol)
+            side = Side.BUY if self._locks else self._pick(*Side)
+            entry = self.teller.enter(side, self._pick(*(LOT * n for n in range(1, 9))), symbol)
             self._arriving.append(entry.intent)
 
     def arrive(self) -> None:
@@ -82,7 +107,7 @@ class Venue:
         intent = self._arriving.pop(0)
         if intent.action is not Action.PLACE:
             self._change(intent)
-        elif self._agrees():
+        elif self._agrees() and not self._is_locked(intent):
             order = self.books.orders[intent.client_order_id]
             self.resting[intent.client_order_id] = Resting(order, intent.quantity)
             self._say(EventKind.ACCEPTED, intent.client_order_id)
@@ -90,6 +115,12 @@ class Venue:
             self._say(EventKind.REJECTED, intent.client_order_id)
         else:
             self._lose(intent)
+
+    def _is_locked(self, intent: Intent) -> bool:
+        """Whether another resting sale has locked what this one would sell."""
+        return self._locks and any(
+            intent.reduce_only and _reduces(each, intent.instrument) for each in self.resting.values()
+        )
 
     def fill(self) -> None:
         """Some resting order is executed, in whole or in part; what only reduces never passes zero."""
@@ -156,7 +187,7 @@ class Venue:
                 self.arrive()
             events, self.untold = self.untold, []
             self._react(self.teller.tell(*events))
-            missing = PROTECTION.guard(self.books, self.teller.now)
+            missing = self.protection.guard(self.books, self.teller.now)
             self.teller.mean(*missing)
             self._arriving += missing
             answers = Changes()
@@ -167,9 +198,9 @@ class Venue:
     # -- what follows -------------------------------------------------------------------------------------------
 
     def _react(self, changes: Changes) -> None:
-        intents = PROTECTION.after(changes, self.books, self.teller.now)
+        intents = self.protection.after(changes, self.books, self.teller.now)
         self.teller.mean(*intents)
-        assert PROTECTION.after(changes, self.books, self.teller.now) == [], "derived twice"
+        assert self.protection.after(changes, self.books, self.teller.now) == [], "derived twice"
         self._arriving += intents
 
     def _lose(self, intent: Intent) -> None:
@@ -209,6 +240,7 @@ def told_of(books: Books) -> dict[str, Any]:
         "orders": books.orders,
         "trades": books.trades,
         "never_filled": books.never_filled,
+        "dust": (books.dust, books.dust_cost),
         "pending": books.pending(),
         "numbers": books.attempts,
         "refused": books.refused_changes,
@@ -258,9 +290,9 @@ MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCh
 
 
 @MANY
-@given(chance=CHANCE)
-def test_any_story_keeps_the_books_sound_and_the_journal_rebuilds_them_at_any_prefix(chance):
-    venue = Venue(chance)
+@given(chance=CHANCE, style=st.sampled_from(sorted(STYLES)))
+def test_any_story_keeps_the_books_sound_and_the_journal_rebuilds_them_at_any_prefix(chance, style):
+    venue = Venue(chance, style)
     length = chance.randint(20, 120)
     looks = {chance.randrange(length) for _ in range(3)} | {length - 1}
     with tempfile.TemporaryDirectory() as folder, _empty(Path(folder)) as journal:
@@ -280,9 +312,9 @@ def test_any_story_keeps_the_books_sound_and_the_journal_rebuilds_them_at_any_pr
 
 
 @MANY
-@given(chance=CHANCE)
-def test_once_everything_is_told_and_answered_every_position_is_protected_to_its_size(chance):
-    venue = Venue(chance)
+@given(chance=CHANCE, style=st.sampled_from(sorted(STYLES)))
+def test_once_everything_is_told_and_answered_every_position_is_protected_to_its_size(chance, style):
+    venue = Venue(chance, style)
     for _ in range(chance.randint(20, 120)):
         getattr(venue, chance.choice(STEPS))()
     venue.settle()

@@ -11,8 +11,8 @@ from domain.decisions import ExitCause, OutcomeKind
 from domain.holds import Effect, HoldCause
 from domain.orders import Action, Intent, Leg, OrderState, Side
 from journal.batch import Batch
-from trading.books import Changes
 from trading.protection import ATTEMPTS
+from trading.trades import Changes
 
 
 async def entered(begin, tape, side=Side.BUY, *, refuses=None, market=None, **rest):

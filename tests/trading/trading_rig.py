@@ -42,12 +42,13 @@ from market.feed import FeedReport, Moment
 from market.headlines import Headlines
 from market.series_feed import SeriesFeed
 from signals.features import SCHEMA_HASH
-from trading.books import Books, Trade
+from trading.books import Books
 from trading.intents import Wording
 from trading.observer import Observer
 from trading.orders import OrderDesk
 from trading.recovery import stored_clock
 from trading.session import OPENING, Session
+from trading.trades import Trade
 
 START = datetime(2024, 3, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)

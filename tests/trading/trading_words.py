@@ -14,8 +14,9 @@ from domain.orders import Approval, Fill, Intent, Leg, Order, Side
 from domain.records import CashEvent, CashKind
 from journal.batch import Batch
 from risk.limits import Limits
-from trading.books import Books, Changes
+from trading.books import Books
 from trading.intents import Wording
+from trading.trades import Changes
 
 WORDING = Wording(account="main", limits=Limits())
 
