@@ -57,6 +57,7 @@ from trading.books import Books
 from trading.commands import Commands
 from trading.data_watch import DataWatch
 from trading.exits import Exits
+from trading.guardian import Guardian
 from trading.holds import HoldBook
 from trading.intents import Wording
 from trading.news import News
@@ -313,6 +314,9 @@ def _session(setup: Setup, ground: _Ground, followers: _Followers, operator: Ope
         scanner=scanner,
         watch=followers.watch,
         reconciler=reconciler,
+        guardian=Guardian(
+            books=ground.books, protection=ground.protection, holds=ground.holds, observer=setup.observer
+        ),
         operator=operator,
         observer=setup.observer,
     )

@@ -83,6 +83,10 @@ class HoldBook:
         holds = [hold for hold in self._holds.values() if hold.in_force(now)]
         return tuple(sorted(holds, key=lambda hold: (hold.since, hold.hold_id)))
 
+    def all(self) -> tuple[Hold, ...]:
+        """Every hold that was not cleared, whether its time has come to an end or not."""
+        return tuple(self._holds.values())
+
     def has(self, cause: HoldCause, scope: str | None) -> bool:
         """Whether a hold of this cause and scope is set."""
         return any(hold.cause is cause and hold.scope == scope for hold in self._holds.values())

@@ -6,14 +6,19 @@ leaves out; only a complete one that lacks a position says that there is none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from brokers.protocol import VenueReport
 from domain.identity import ORDER_PREFIX
+from domain.numbers import ZERO, money
 from domain.orders import Order, OrderState
+from trading.books import Books
+
+ROUNDING = Decimal("0.00001")
+"""Two ledgers that round each booking to eight digits agree within this after a thousand bookings."""
 
 
 class Mismatch(StrEnum):
@@ -43,13 +48,53 @@ def compare(
 ) -> tuple[Finding, ...]:
     """Every disagreement between our books and the venue's report, in a fixed order.
 
-    `positions` are our signed quantities by instrument, `orders` ours that are not terminal. Orders still pending
-    or unknown are not compared: they are asked for by id instead.
+    `positions` are our signed quantities by instrument, `orders` ours that are not terminal, `balance` the cash that
+    the venue should name. Orders still pending or unknown are not compared: they are asked for by id instead.
     """
     findings = [*_positions(positions, report), *_orders(orders, report)]
-    if balance != report.balance:
+    if abs(balance - report.balance) > ROUNDING:
         findings.append(Finding(kind=Mismatch.BALANCE, instrument=None, ours=str(balance), theirs=str(report.balance)))
     return tuple(findings)
+
+
+def held_at_venue(books: Books) -> dict[str, Decimal]:
+    """What the venue should hold by instrument: our open positions, and the dust that closed ones left there."""
+    held = dict(books.dust)
+    for trade in books.open_trades():
+        if trade.position is not None:
+            symbol = trade.decision.instrument
+            held[symbol] = held.get(symbol, ZERO) + trade.position.quantity
+    return {symbol: quantity for symbol, quantity in held.items() if quantity}
+
+
+def cash_at_venue(books: Books, *, spot: bool) -> Decimal:
+    """The cash the venue should name: where holdings are paid for in full, what they cost has left it.
+
+    On such an account every instrument is quoted in the account's currency, so that no rate is needed.
+    """
+    if not spot:
+        return books.balance
+    positions = (trade.position for trade in books.open_trades())
+    paid = sum((abs(each.quantity) * each.entry_price for each in positions if each is not None), books.dust_cost)
+    return money(books.balance - paid)
+
+
+def is_wiped(books: Books, report: VenueReport, findings: Sequence[Finding]) -> bool:
+    """Whether the account at the venue is no longer the one we knew: everything we had there is gone at once.
+
+    Testnets are reset now and then. Everything is: the balance is another, and none of the positions and resting
+    orders that we had, at least one of either, is left.
+    """
+    resting = [order for order in books.all_open_orders() if order.state is OrderState.ACCEPTED]
+    had = held_at_venue(books)
+    if not report.complete or not (resting or had):
+        return False
+    kinds = {finding.kind for finding in findings}
+    listed = {order.client_order_id for order in report.open_orders}
+    nothing_left = not any(report.positions.get(symbol) for symbol in had) and listed.isdisjoint(
+        order.client_order_id for order in resting
+    )
+    return nothing_left and Mismatch.BALANCE in kinds
 
 
 def _positions(ours: Mapping[str, Decimal], report: VenueReport) -> list[Finding]:

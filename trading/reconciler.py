@@ -14,7 +14,7 @@ from trading.books import Books
 from trading.holds import HoldBook
 from trading.observer import Observer
 from trading.orders import OrderDesk
-from trading.reconcile import Finding, Mismatch, compare
+from trading.reconcile import Finding, Mismatch, cash_at_venue, compare, held_at_venue, is_wiped
 
 REPORT_TRIES = 3
 """How often a report is asked for anew because something happened meanwhile."""
@@ -33,6 +33,7 @@ class Reconciler:
         self._clock = clock
         self._observer = observer
         self.last_at: datetime | None = None
+        self._strangers: set[str] = set()
         self._told: set[tuple[str, str, str, str]] = set()
 
     async def run(self, batch: Batch) -> tuple[Finding, ...]:
@@ -42,17 +43,17 @@ class Reconciler:
         now = self._clock.now()
         if report.at > now:
             return ()  # a replay catching up after a crash: the simulated venue is ahead of its clock
+        spot = self._broker.capabilities.spot
         findings = compare(
-            positions={
-                trade.decision.instrument: trade.position.quantity
-                for trade in self._books.open_trades()
-                if trade.position is not None
-            },
+            positions=held_at_venue(self._books),
             orders=tuple(self._books.all_open_orders()),
-            balance=self._books.balance,
+            balance=cash_at_venue(self._books, spot=spot),
             report=report,
         )
         self._act(findings, report, now, batch)
+        if is_wiped(self._books, report, findings):
+            self._latch_wiped(report, now, batch)
+            return findings
         missing = {finding.ours for finding in findings if finding.kind is Mismatch.MISSING_ORDER}
         if missing:
             await self._desk.recheck([self._books.orders[order_id] for order_id in sorted(missing)])
@@ -73,6 +74,12 @@ class Reconciler:
         for finding in findings:
             self._note(finding, now, batch)
         wrong = {finding.instrument for finding in findings if finding.kind is Mismatch.POSITION}
+        # An order that carries our name and that nobody here meant: another daemon, or a journal that was lost.
+        self._strangers = {
+            finding.instrument or ""
+            for finding in findings
+            if finding.kind is Mismatch.UNEXPECTED_ORDER and finding.theirs not in self._books.orders
+        }
         for symbol in sorted(symbol for symbol in wrong if symbol is not None):
             self._holds.set(
                 new_hold(
@@ -91,8 +98,18 @@ class Reconciler:
                 self._holds.release(hold.cause, hold.scope, now, "the venue's position equals ours", batch)
         self._hold_unknown(now, batch)
 
+    def _latch_wiped(self, report: VenueReport, now: datetime, batch: Batch) -> None:
+        """Nothing is concluded from an account that is not the one we knew, but that a person must look."""
+        if self._holds.has(HoldCause.VENUE, None):
+            return
+        detail = (
+            f"the venue shows {report.balance} {report.currency} and nothing of what we had there: the account was "
+            "reset, or it is another one; ratchet account rebase --why starts a new ledger from what is there"
+        )
+        self._holds.set(new_hold(HoldCause.VENUE, Effect.HALT, since=now, latched=True, detail=detail), batch)
+
     def _hold_unknown(self, now: datetime, batch: Batch) -> None:
-        unknown = {order.intent.instrument for order in self._books.unknown()}
+        unknown = {order.intent.instrument for order in self._books.unknown()} | self._strangers
         for symbol in sorted(unknown):
             self._holds.set(
                 new_hold(

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from brokers.protocol import Broker
+from domain.bars import Quote
 from domain.clock import Clock
 from domain.decisions import ExitCause
 from domain.holds import Effect, Hold, HoldCause, new_hold
@@ -26,6 +27,7 @@ from trading.aftermath import Aftermath
 from trading.books import Books
 from trading.data_watch import DataWatch
 from trading.exits import Exits
+from trading.guardian import Guardian
 from trading.holds import HoldBook
 from trading.news import News
 from trading.observer import Observer
@@ -36,6 +38,7 @@ from trading.reconciler import Reconciler
 from trading.risk_keeper import RiskKeeper
 from trading.scan import Account, Scanned, Scanner
 from trading.shadows import ShadowBook
+from trading.targets import reached_by_bars
 from trading.valuation import point_of, worth
 from trading.venue import Open, SimulatedVenue
 from trading.view import MarketView
@@ -73,6 +76,7 @@ class Session:
         scanner: Scanner,
         watch: DataWatch,
         reconciler: Reconciler,
+        guardian: Guardian,
         operator: Operator | None,
         observer: Observer,
     ) -> None:
@@ -94,6 +98,7 @@ class Session:
         self.scanner = scanner
         self.watch = watch
         self.reconciler = reconciler
+        self.guardian = guardian
         self.operator = operator
         self.observer = observer
         self.last_scan: Scan | None = None
@@ -164,6 +169,18 @@ class Session:
                 bars = self.view.bars(ref.symbol)
                 found.append((ref.symbol, bars.close[ref.index], bars.half_spread[ref.index]))
         return found
+
+    async def look_after(self, quotes: Mapping[str, Quote]) -> None:
+        """Between bars: take in facts, ask about what is open, and see that every position is protected."""
+        await self.desk.resolve()
+        batch, now = Batch(), self.clock.now()
+        intents = self.guardian.look(now, quotes, batch)
+        if self.desk.forbidden is not None and not self.holds.has(HoldCause.VENUE, None):
+            self.holds.set(_forbidden(self.desk.forbidden, now), batch)
+        if intents:
+            await self.desk.submit(intents, batch)
+        elif len(batch):
+            await self.writer.commit(batch)
 
     async def execute(self, intents: Sequence[Intent], batch: Batch) -> None:
         """Carry out what a command or a job meant, in one transaction with its record."""
@@ -267,6 +284,10 @@ class Session:
         ended = [ref for ref in moment.closed if self.feed.is_last(ref)]
         going_on = replace(moment, closed=tuple(ref for ref in moment.closed if ref not in ended)) if ended else moment
         intents = self.exits.at_close(going_on, self.books, now)
+        if self.protection.watches_targets:
+            for trade, cause in reached_by_bars(self.books, going_on, self.view):
+                if not any(intent.position_id == trade.trade_id for intent in intents):
+                    intents.extend(self.protection.close(trade, self.books, now, cause))
         for ref in ended:
             intents.extend(self._leave(ref.symbol, now))
         intents.extend(self._entries_to_cancel(holds, now))
@@ -328,3 +349,7 @@ class Session:
         batch.add(scanned.scan)
         batch.add(point)
         self.last_scan = scanned.scan
+
+
+def _forbidden(said: str, now: datetime) -> Hold:
+    return new_hold(HoldCause.VENUE, Effect.HALT, since=now, latched=True, detail=f"the venue refuses us: {said}")

@@ -1,0 +1,107 @@
+"""Between bars: nobody leaves a position without a stop, and a target that cannot rest is watched.
+
+A stop must rest at the venue within seconds of the first fill; else the position is closed at the market. A close
+that the venue refuses is tried again for as long as the position is open, and halts everything else until a person
+has looked. None of this waits for a halt to be lifted: a halt never leaves a position bare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from domain.bars import Quote
+from domain.decisions import ExitCause
+from domain.holds import Effect, Hold, HoldCause, new_hold
+from domain.identity import digest
+from domain.orders import Intent, Leg, OrderState
+from domain.records import Incident
+from journal.batch import Batch
+from trading.books import Books
+from trading.holds import HoldBook
+from trading.observer import Observer
+from trading.protection import ATTEMPTS, Protection
+from trading.targets import reached_by_quotes
+from trading.trades import Trade
+
+BARE_FOR = timedelta(seconds=5)
+"""How long an open position may lie without a resting stop before it is closed."""
+
+UNPROTECTED = "unprotected_position"
+_RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
+
+class Guardian:
+    """Looks at every open position, every second or so."""
+
+    def __init__(self, *, books: Books, protection: Protection, holds: HoldBook, observer: Observer) -> None:
+        self._books = books
+        self._protection = protection
+        self._holds = holds
+        self._observer = observer
+        self._bare_since: dict[str, datetime] = {}
+
+    def look(self, now: datetime, quotes: Mapping[str, Quote], batch: Batch) -> list[Intent]:
+        """The intents that close what is bare for too long or has reached a watched target."""
+        intents: list[Intent] = []
+        open_now = self._books.open_trades()
+        for gone in self._bare_since.keys() - {trade.trade_id for trade in open_now}:
+            del self._bare_since[gone]
+        for trade in open_now:
+            if self._is_bare_too_long(trade, now):
+                self._bare_since[trade.trade_id] = now
+                self._note(trade, now, batch)
+                intents.extend(self._protection.close(trade, self._books, now, ExitCause.UNPROTECTED))
+        if self._protection.watches_targets and not self._halted(now):
+            busy = {intent.position_id for intent in intents}
+            for trade, cause in reached_by_quotes(self._books, quotes):
+                if trade.trade_id not in busy:
+                    intents.extend(self._protection.close(trade, self._books, now, cause))
+        return intents
+
+    def bare(self) -> list[Trade]:
+        """Open trades behind which no stop is known to rest, and which are not being closed."""
+        return [trade for trade in self._books.open_trades() if self._is_bare(trade)]
+
+    def _is_bare(self, trade: Trade) -> bool:
+        stops = self._books.open_orders(trade.trade_id, Leg.STOP)
+        resting = any(order.state in _RESTING for order in stops)
+        return not resting and not self._books.open_orders(trade.trade_id, Leg.CLOSE)
+
+    def _is_bare_too_long(self, trade: Trade, now: datetime) -> bool:
+        if not self._is_bare(trade):
+            self._bare_since.pop(trade.trade_id, None)
+            return False
+        return now - self._bare_since.setdefault(trade.trade_id, now) >= BARE_FOR
+
+    def _note(self, trade: Trade, now: datetime, batch: Batch) -> None:
+        symbol = trade.decision.instrument
+        detail = f"no stop rested behind {symbol} for {BARE_FOR.total_seconds():.0f} s: it is closed at the market"
+        incident = Incident(
+            incident_id=digest("bare", trade.trade_id, now.isoformat()),
+            at=now,
+            kind=UNPROTECTED,
+            instrument=symbol,
+            detail=detail,
+        )
+        batch.add(incident)
+        self._observer.incident(incident)
+        refused = self._books.refused(trade.trade_id, Leg.CLOSE)
+        if refused >= ATTEMPTS and not self._is_latched():
+            self._holds.set(_no_way_out(symbol, refused, now), batch)
+
+    def _is_latched(self) -> bool:
+        return any(hold.cause is HoldCause.UNPROTECTED and hold.latched for hold in self._holds.all())
+
+    def _halted(self, now: datetime) -> bool:
+        return any(hold.effect is Effect.HALT and hold.scope is None for hold in self._holds.in_force(now))
+
+
+def _no_way_out(symbol: str, refused: int, now: datetime) -> Hold:
+    return new_hold(
+        HoldCause.UNPROTECTED,
+        Effect.HALT,
+        since=now,
+        latched=True,
+        detail=f"the venue refused to close {symbol} {refused} times and no stop rests: it is asked again and again",
+    )
