@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from daemon.options import DemoOptions
+from daemon.parts import Sources
 from daemon.paths import AccountPaths, demo_paths, state_root
 from daemon.story import Story, tell
 from daemon.summary import Summary
-from daemon.wiring import Sources
 from market.simulated import SimulatedFeed
 
 CURRENCY = "USD"

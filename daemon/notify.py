@@ -50,6 +50,10 @@ class Notifier:
     def ready(self, status: str) -> None:
         self._send(f"READY=1\nSTATUS={_one_line(status)}")
 
+    def waiting(self, status: str, within: timedelta) -> None:
+        """Not ready yet, and for a reason: the service manager gives the start `within` more from now on."""
+        self._send(f"EXTEND_TIMEOUT_USEC={within // timedelta(microseconds=1)}\nSTATUS={_one_line(status)}")
+
     def stopping(self, status: str) -> None:
         self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
 

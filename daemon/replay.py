@@ -10,11 +10,11 @@ from pathlib import Path
 from daemon.clock import LiveClock
 from daemon.config import Config, digest_of
 from daemon.options import ReplayOptions
+from daemon.parts import Sources
 from daemon.paths import AccountPaths, replay_paths, state_root
 from daemon.settings import signals_of, strategies_of
 from daemon.story import Story, tell
 from daemon.summary import Summary
-from daemon.wiring import Sources
 from domain.errors import InvalidInput
 from domain.instruments import AssetClass
 from market.external import read_external

@@ -22,6 +22,7 @@ from daemon.live_feed import open_live_feed
 from daemon.metrics import MetricsObserver
 from daemon.metrics import serve as serve_metrics
 from daemon.notify import Notifier, Watchdog, watchdog_timeout
+from daemon.parts import Sources
 from daemon.paths import AccountPaths, account_paths, state_root
 from daemon.replay import account_currency
 from daemon.schedule import Every, Job, LiveSchedule, standard_job
@@ -30,7 +31,7 @@ from daemon.settings import blackout_of
 from daemon.supervise import Stage, Supervisor, probe_loop_lag
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
-from daemon.wiring import Setup, Sources, Trading, open_journal, start, wire
+from daemon.wiring import Setup, Trading, open_journal, start, wire
 from domain.clock import EPOCH
 from domain.errors import Impossible, NotAvailable, RatchetError, VenueUnavailable
 from domain.records import JobRun

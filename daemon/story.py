@@ -16,13 +16,14 @@ from daemon.drive import ReplayDriver
 from daemon.jobs.standing import standing_jobs
 from daemon.metrics import Metrics, MetricsObserver
 from daemon.metrics import serve as serve_metrics
+from daemon.parts import Sources
 from daemon.paths import AccountPaths
 from daemon.progress import RunProgress
 from daemon.schedule import ReplaySchedule
 from daemon.summary import Summary, summarise_run
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
-from daemon.wiring import Setup, Sources, Trading, open_journal, start, wire
+from daemon.wiring import Setup, Trading, open_journal, start, wire
 from domain.bars import BarSeries
 from domain.clock import SteppedClock
 from domain.errors import InvalidInput

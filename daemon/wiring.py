@@ -6,8 +6,6 @@ they pass in, and in nothing else.
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,44 +13,35 @@ from decimal import Decimal
 from pathlib import Path
 
 from brokers.paper.broker import PaperBroker
+from brokers.protocol import Broker
 from daemon.config import Config
+from daemon.parts import Sources, model_of, news_of, record_of, sessions_of, stored_weights
 from daemon.paths import AccountPaths
 from daemon.settings import (
-    blackout_of,
     costs_of,
     limits_of,
-    online_settings_of,
     paper_settings_of,
     scan_settings_of,
     signals_of,
     strategies_of,
 )
 from domain.bars import BarSeries
-from domain.clock import Clock, from_epoch
+from domain.clock import Clock
 from domain.costs import CostModel
-from domain.errors import InvalidInput, NotAvailable
-from domain.records import CalendarEvent
+from domain.errors import NotAvailable
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.engine import Durability
 from journal.journal import Journal
 from journal.writer import Writer
-from learning.online import OnlineFilter
 from learning.strategy_record import StrategyRecord
-from market.external import ExternalFeatures
 from market.feed import Feed
 from market.fx import RateBook
-from market.sessions import Sessions
 from risk.gate import Gate
 from risk.limits import Limits
-from sentiment.aggregate import SentimentBook, SentimentSettings
-from sentiment.blackout import Blackout
-from sentiment.calendar import EventCalendar
-from sentiment.lexicon import LexiconScorer
 from signals.exits import ExitPolicy
-from signals.features import SCHEMA, SCHEMA_HASH, schema_hash
 from signals.settings import SignalSettings
-from trading.aftermath import MODEL_KEY, RECORD_KEY, Aftermath
+from trading.aftermath import Aftermath
 from trading.books import Books
 from trading.commands import Commands
 from trading.data_watch import DataWatch
@@ -72,22 +61,8 @@ from trading.scan import Scanner
 from trading.session import Session
 from trading.shadows import ShadowBook
 from trading.valuation import worth
+from trading.venue import SimulatedVenue
 from trading.view import MarketView
-
-WEIGHTS_KEY = "ensemble_weights"
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sources:
-    """What flows in beside bars. None where the user has none; `names` are other names of instruments, a file."""
-
-    events: tuple[CalendarEvent, ...] | None = None
-    names: Path | None = None
-    calendar_complete: bool = False
-    """A made calendar has every event there is: silence in it is no gap."""
-    external: ExternalFeatures | None = None
-    read_news: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +73,7 @@ class Trading:
     commands: Commands
     journal: Journal
     writer: Writer
-    broker: PaperBroker
+    broker: Broker
     record: StrategyRecord
     operator: Operator | None
     resumption: Resumption
@@ -124,6 +99,8 @@ class Setup:
     durable: bool
     observer: Observer
     simulated_operator: bool
+    broker: Broker | None = None
+    """A venue's account that is connected already; None is the embedded paper broker."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +112,8 @@ class _Ground:
     books: Books
     holds: HoldBook
     risk: RiskKeeper
-    broker: PaperBroker
+    broker: Broker
+    shown: SimulatedVenue | None
     protection: Protection
     desk: OrderDesk
     costs: Mapping[str, CostModel]
@@ -163,7 +141,7 @@ def wire(setup: Setup) -> Trading:
         operator = Operator(holds=ground.holds, commands=commands, after=after)
     session = _session(setup, ground, followers, operator)
     session.last_scan, session.last_point = followers.resumption.last_scan, followers.resumption.last_point
-    session.weights = _stored_weights(setup.journal, setup.config)
+    session.weights = stored_weights(setup.journal, setup.config)
     return Trading(
         session=session,
         commands=commands,
@@ -187,26 +165,17 @@ def _ground(setup: Setup) -> _Ground:
         feed=feed,
         higher=setup.higher,
         settings=signals,
-        sessions=_sessions(feed, setup.clock),
+        sessions=sessions_of(feed, setup.clock),
         rates=RateBook(feed.instruments.values()),
         currency=setup.currency,
         external=setup.sources.external,
         flat_weekends=config.signals.flat_weekends,
         strategies=strategies_of(config),
     )
-    books = Books(account, setup.currency)
-    restore_books(books, setup.journal.read)
     holds = HoldBook(setup.observer)
-    broker = PaperBroker.open(
-        setup.paths.paper,
-        account=account,
-        currency=setup.currency,
-        instruments=view.tradable,
-        settings=paper_settings_of(config, feed.timeframe),
-        clock=setup.clock,
-        durable=setup.durable,
-        reach=reach,
-    )
+    broker, shown = _broker_of(setup, view)
+    books = Books(account, setup.currency, is_dust=_too_little(view) if broker.capabilities.spot else None)
+    restore_books(books, setup.journal.read)
     protection = Protection(Wording(account=account, limits=limits), dict(view.instruments), broker.capabilities)
     return _Ground(
         signals=signals,
@@ -215,6 +184,7 @@ def _ground(setup: Setup) -> _Ground:
         holds=holds,
         risk=RiskKeeper(limits, holds),
         broker=broker,
+        shown=shown,
         protection=protection,
         desk=OrderDesk(
             broker=broker,
@@ -228,12 +198,36 @@ def _ground(setup: Setup) -> _Ground:
     )
 
 
+def _broker_of(setup: Setup, view: MarketView) -> tuple[Broker, SimulatedVenue | None]:
+    """The broker, and whom the market must be shown to: the paper broker, which cannot see it by itself."""
+    if setup.broker is not None:
+        return setup.broker, None
+    paper = PaperBroker.open(
+        setup.paths.paper,
+        account=setup.config.account.name,
+        currency=setup.currency,
+        instruments=view.tradable,
+        settings=paper_settings_of(setup.config, view.timeframe),
+        clock=setup.clock,
+        durable=setup.durable,
+        reach=reach,
+    )
+    return paper, paper
+
+
+def _too_little(view: MarketView) -> Callable[[str, Decimal, Decimal], bool]:
+    def is_dust(symbol: str, quantity: Decimal, price: Decimal) -> bool:
+        return not view.instruments[symbol].can_be_ordered(quantity, price)
+
+    return is_dust
+
+
 def _followers(setup: Setup, ground: _Ground) -> _Followers:
     aftermath = Aftermath(
         books=ground.books,
         bars=ground.view.bars,
-        model=_model(setup.journal, setup.config, setup.sources),
-        record=_record(setup.journal),
+        model=model_of(setup.journal, setup.config, setup.sources),
+        record=record_of(setup.journal),
         risk=ground.risk,
         observer=setup.observer,
     )
@@ -244,7 +238,7 @@ def _followers(setup: Setup, ground: _Ground) -> _Followers:
         costs=ground.costs.__getitem__,
         policy=ExitPolicy.from_settings(ground.signals),
     )
-    news = _news(setup.config, ground.view, setup.sources)
+    news = news_of(setup.config, ground.view, setup.sources)
     watch = DataWatch(ground.view, ground.holds)
     resumption = restore_rest(
         setup.journal.read,
@@ -300,7 +294,7 @@ def _session(setup: Setup, ground: _Ground, followers: _Followers, operator: Ope
         feed=setup.feed,
         view=ground.view,
         broker=ground.broker,
-        venue=ground.broker,
+        venue=ground.shown,
         writer=setup.writer,
         books=ground.books,
         desk=ground.desk,
@@ -344,55 +338,3 @@ def open_journal(config: Config, paths: AccountPaths, *, live: bool) -> Journal:
     chosen = config.journal.durability or ("full" if live else "normal")
     target: str | Path = config.journal.url or paths.journal
     return Journal.open(target, durability=Durability(chosen))
-
-
-def _sessions(feed: Feed, clock: Clock) -> Sessions:
-    """Trading hours over everything the feed tells, and for a live run over the year to come."""
-    series = [feed.series(symbol) for symbol in feed.instruments]
-    first = min(int(each.opened[0]) for each in series if len(each))
-    last = max(int(each.closed[-1]) for each in series if len(each))
-    return Sessions(from_epoch(first).date(), max(from_epoch(last), clock.now() + timedelta(days=400)).date())
-
-
-def _news(config: Config, view: MarketView, sources: Sources) -> News:
-    reads = config.sentiment.enabled and sources.read_news
-    events = sources.events
-    calendar = None if events is None else EventCalendar(events)
-    book = SentimentBook(SentimentSettings(), view.tradable.values(), calendar=calendar, own_names=sources.names)
-    return News(
-        instruments=view.tradable,
-        scorer=LexiconScorer() if reads else None,
-        book=book if reads else None,
-        events=events or (),
-        calendar=calendar,
-        blackout=None if events is None else Blackout(events, blackout_of(config, complete=sources.calendar_complete)),
-    )
-
-
-def _model(journal: Journal, config: Config, sources: Sources) -> OnlineFilter:
-    settings = online_settings_of(config)
-    names = () if sources.external is None else sources.external.names
-    schema = schema_hash(SCHEMA, names) if names else SCHEMA_HASH
-    stored = journal.read.state(MODEL_KEY)
-    if stored is None:
-        return OnlineFilter(settings, schema=schema)
-    try:
-        return OnlineFilter.restore(stored, settings, schema=schema)
-    except InvalidInput as fault:
-        # An upgrade changed the features, say: begin anew from the samples that have the present ones.
-        _log.warning("online_model_begun_anew", extra={"reason": str(fault)})
-    fresh = OnlineFilter(settings, schema=schema)
-    for sample in journal.read.samples():
-        fresh.learn(sample)
-    return fresh
-
-
-def _record(journal: Journal) -> StrategyRecord:
-    stored = journal.read.state(RECORD_KEY)
-    return StrategyRecord() if stored is None else StrategyRecord.restore(stored)
-
-
-def _stored_weights(journal: Journal, config: Config) -> Mapping[str, float]:
-    stored = journal.read.state(WEIGHTS_KEY)
-    weights: dict[str, float] = {} if stored is None else json.loads(stored)
-    return {**weights, **config.signals.weights}

@@ -108,6 +108,11 @@ class Instrument:
         """`value` as an order quantity: rounded down to the lot."""
         return step_down(value, self.lot)
 
+    def can_be_ordered(self, quantity: Decimal, price: Decimal) -> bool:
+        """Whether the whole lots in `quantity`, at `price`, are enough for an order of their own."""
+        whole = self.quantity(quantity)
+        return whole >= self.min_quantity and whole * price >= self.min_notional
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FxRates:

@@ -15,10 +15,11 @@ from domain.orders import Fill, Side
 class Position:
     """One position from its first fill on. `quantity` is signed base units, prices in quote currency.
 
-    `dust` are base units that the closed position left behind because they are too few to sell: they stay in the
-    account at what they cost, and count as held no longer. `realized` is profit in account currency before fees, `fees` what the fills cost, both since it opened.
+    `realized` is profit in account currency before fees, `fees` what the fills cost, both since it opened.
     `entry_price` is the average price of what is held (of what was held last, once it is closed); `entered` the
-    base quantity ever entered. `position_id` is the id of the decision that opened it.
+    base quantity ever entered. `dust` are base units that the closed position left behind because they are too few
+    to sell: they stay in the account at what they cost, and count as held no longer. `position_id` is the id of the
+    decision that opened it.
     """
 
     position_id: str

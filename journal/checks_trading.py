@@ -16,7 +16,9 @@ from journal import schema
 from journal.codec import moment
 from journal.evidence import Evidence
 
-_SUMMED = ("side", "instrument", "quantity", "entered", "entry_price", "exited", "exit_price", "realized", "fees", "dust")
+_SUMMED = (
+    "side", "instrument", "quantity", "entered", "entry_price", "exited", "exit_price", "realized", "fees", "dust",
+)  # fmt: skip
 
 
 def positions_are_sums_of_fills(evidence: Evidence) -> list[str]:

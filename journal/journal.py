@@ -141,9 +141,9 @@ class Journal:
         if states:
             cursor.executemany(statements.state, states)
         cursor.execute(statements.commit, (sequence, facts))
-        reach("journal: before commit")
+        reach("journal.before_commit")
         cursor.execute("COMMIT")
-        reach("journal: after commit")
+        reach("journal.after_commit")
 
     def _give_up(self, sequence: int, error: Exception) -> None:
         """Undo what can be undone, and say why nothing more is written."""

@@ -14,7 +14,7 @@ from daemon.config.fields import Section
 from daemon.config.layers import Entry, environment_layer, file_layer, flag_layer, value_layer
 from daemon.config.rules import breaches
 from daemon.config.schema import NONE, SectionSchema, sections, suggestion
-from daemon.config.sections import Config
+from daemon.config.sections import BrokerSection, Config
 
 DEFAULT = "default"
 
@@ -85,6 +85,7 @@ class _Reading:
                 valid[name] = schema.model.model_validate(self._values.get(name, {}))
             except ValidationError as error:
                 self._note(schema, error)
+        self._follow_broker(valid)
         for key, given, allowed in breaches(valid):
             self.faults.append(
                 Fault(origin=self._origins.get(key, DEFAULT), key=key, given=shown(key, given), allowed=allowed)
@@ -92,6 +93,15 @@ class _Reading:
         if self.faults:
             raise FaultsFound(self.faults)
         return Loaded(config=Config.model_validate(valid), origins=dict(self._origins))
+
+    def _follow_broker(self, valid: dict[str, Section]) -> None:
+        """With a venue's account the kinds of account and feed that were left out are the venue's."""
+        broker = valid.get("broker")
+        if not isinstance(broker, BrokerSection) or broker.kind != "ccxt":
+            return
+        for section, kind in (("account", "demo"), ("feed", "venue")):
+            if section in valid and f"{section}.kind" not in self._origins:
+                valid[section] = valid[section].model_copy(update={"kind": kind})
 
     def _place(self, entry: Entry, schema: SectionSchema) -> None:
         section, key = entry.key[0], entry.key[1]

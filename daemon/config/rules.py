@@ -37,6 +37,26 @@ def _account_and_broker_agree(sections: Sections) -> Iterator[Breach]:
             account.kind,
             "paper: the embedded paper broker has no venue whose demo account it could be",
         )
+    if account.kind == "paper" and broker.kind == "ccxt":
+        yield "account.kind", account.kind, 'demo, or left out: broker.kind "ccxt" trades a demo account'
+
+
+def _a_venue_has_a_name_and_instruments(sections: Sections) -> Iterator[Breach]:
+    broker, feed = cast("BrokerSection", sections["broker"]), cast("FeedSection", sections["feed"])
+    if broker.kind == "ccxt" and broker.venue is None:
+        yield "broker.venue", "missing", 'a venue such as "binance", because broker.kind is "ccxt"'
+    if broker.kind == "paper" and broker.venue is not None:
+        yield "broker.venue", broker.venue, 'none: the paper broker has no venue; broker.kind = "ccxt" trades one'
+    if feed.kind == "venue" and not feed.instruments:
+        yield "feed.instruments", "empty", 'the instruments to trade, such as ["BTCUSDT", "ETHUSDT"]'
+
+
+def _feed_and_broker_agree(sections: Sections) -> Iterator[Breach]:
+    broker, feed = cast("BrokerSection", sections["broker"]), cast("FeedSection", sections["feed"])
+    if broker.kind == "ccxt" and feed.kind != "venue":
+        yield "feed.kind", feed.kind, "venue, or left out: what is traded and what is decided on must be one market"
+    if broker.kind == "paper" and feed.kind == "venue":
+        yield "feed.kind", feed.kind, 'simulated or recorded: a venue is followed with broker.kind = "ccxt"'
 
 
 def _base_url_is_a_demo_host(sections: Sections) -> Iterator[Breach]:
@@ -68,6 +88,8 @@ def _ports_differ(sections: Sections) -> Iterator[Breach]:
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Sections], Iterator[Breach]]], ...] = (
     (("feed",), _recorded_feed_has_a_folder),
     (("account", "broker"), _account_and_broker_agree),
+    (("broker", "feed"), _a_venue_has_a_name_and_instruments),
+    (("broker", "feed"), _feed_and_broker_agree),
     (("broker",), _base_url_is_a_demo_host),
     (("risk",), _lower_ends_lie_below_upper_ends),
     (("api", "metrics"), _ports_differ),

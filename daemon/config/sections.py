@@ -13,6 +13,9 @@ from daemon.config.trading import LearningSection, RiskSection, SignalsSection
 from domain.instruments import AssetClass, Timeframe
 
 ACCOUNT_NAMES = "1 to 40 of a-z, 0-9, - and _, a letter or digit first"
+VenueName = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9]{1,29}$", description="a venue's name in small letters, such as binance")
+]
 JournalUrl = Annotated[str, Field(pattern=r"^sqlite:///[^?#]+$", max_length=500, description="sqlite:///PATH")]
 LoopbackHost = Literal["127.0.0.1", "::1", "localhost"]
 TimeframeName = Annotated[Timeframe, Field(strict=False)]
@@ -25,7 +28,7 @@ class AccountSection(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", description=ACCOUNT_NAMES)] = "main"
     """Names the account's folder in the state directory: one folder, one journal, one account."""
     kind: Literal["paper", "demo"] = "paper"
-    """The embedded paper account, or a venue's demo account; the latter needs a broker that has a venue."""
+    """The embedded paper account, or a venue's demo account. Unless given it follows `broker.kind`."""
     currency: Currency | None = None
     """None takes the currency that the instruments are quoted in, USD where there are several."""
     starting_cash: Annotated[Decimal, Field(ge=1, le=10**12)] = Decimal(10_000)
@@ -36,10 +39,17 @@ class AccountSection(Section):
 class BrokerSection(Section):
     """Who executes, and what the embedded paper broker adds to a perfect world."""
 
-    kind: Literal["paper"] = "paper"
-    """Who executes."""
+    kind: Literal["paper", "ccxt"] = "paper"
+    """Who executes: the embedded paper broker, or a venue's demo account through ccxt."""
+    venue: VenueName | None = None
+    """The venue of the demo account, such as binance, bybit or okx; `ratchet check` tells whether it has one."""
+    market: Literal["spot", "linear"] = "linear"
+    """Which of the venue's markets is traded: coins paid for in full (long only), or perpetual futures settled in what
+    they are quoted in (long and short)."""
+    account: Literal["demo"] = "demo"
+    """What the key opens. There is no other choice: a real-money account is absent, not disabled."""
     base_url: Annotated[str, Field(min_length=1, max_length=300)] | None = None
-    """A venue's address, which must be one of its demo hosts; the embedded broker has none."""
+    """Where every address of the venue is pointed instead, for tests: this machine or one of its demo hosts."""
     slippage_bps: Annotated[float, Field(ge=0, le=200)] = 1.0
     """The expected adverse move of market orders and stops; each order's own lies between 0 and twice that."""
     latency_s: Annotated[float, Field(ge=0, le=60)] = 0.0
@@ -53,14 +63,16 @@ class BrokerSection(Section):
 class FeedSection(Section):
     """Where bars come from."""
 
-    kind: Literal["recorded", "simulated"] = "simulated"
-    """What a live run follows. Recorded candles are no live market: they are played with `ratchet run --replay DIR`."""
+    kind: Literal["recorded", "simulated", "venue"] = "simulated"
+    """What a live run follows. With a venue's account it is that venue's candles, unless given. Recorded candles are no
+    live market: they are played with `ratchet run --replay DIR`."""
     path: FilePath | None = None
     """The folder of recorded candles, which `ratchet check` looks at; a replay takes its folder from the command."""
     timeframe: TimeframeName = Timeframe.H1
     """The length of a bar that is decided on."""
     instruments: Annotated[tuple[Symbol, ...], Field(strict=False, max_length=500)] = ()
-    """Empty takes every instrument of a folder, and the first ten of the simulated market."""
+    """Empty takes every instrument of a folder, and the first ten of the simulated market; a venue's must be named:
+    BTCUSDT, say."""
     asset_class: Annotated[AssetClassName | None, Field(alias="class")] = None
     """The class of symbols that do not tell theirs, in a replay."""
     series: dict[str, Symbol] = {}
@@ -70,6 +82,12 @@ class FeedSection(Section):
     edge: Annotated[float, Field(ge=0, le=1)] | None = None
     """How strongly the simulated market's headlines and trends foretell its moves; None is 1 in a demo and 0.5 in a
     live run."""
+    history: Annotated[int, Field(ge=100, le=5_000)] = 400
+    """How many bars before the account's first start a venue's instruments are known from; indicators begin there."""
+    patience_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """How long after a bar's close the scan waits for a venue's late candle, at most a quarter of the bar."""
+    fallback: Literal["twelvedata"] | None = None
+    """Who is asked for candles that the venue does not give; its key is the secret `twelvedata_key`."""
     bars: Annotated[int, Field(ge=100, le=1_000_000)] = 3_000
     """How many bars the simulated market is told in advance in a live run."""
 
@@ -94,8 +112,10 @@ class ScheduleSection(Section):
 
     scan_delay_s: Annotated[float, Field(ge=0, le=300)] = 2.0
     """How long after a bar's close a live scan begins, at most a quarter of the bar."""
-    reconcile_every_s: Annotated[int, Field(ge=5, le=3_600)] = 60
+    reconcile_every_s: Annotated[int, Field(ge=5, le=3_600)] = 30
     """How often our books are compared with the venue's."""
+    watch_every_s: Annotated[float, Field(ge=0.2, le=60)] = 1.0
+    """How often, with a venue's account, open orders are asked about and every position's stop is looked for."""
     equity_every_s: Annotated[int, Field(ge=5, le=86_400)] = 60
     """How often a live run values the account between scans."""
     heartbeat_every_s: Annotated[int, Field(ge=1, le=300)] = 10

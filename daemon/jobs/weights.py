@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from daemon.wiring import WEIGHTS_KEY, Trading
+from daemon.parts import WEIGHTS_KEY
+from daemon.wiring import Trading
 from journal.batch import Batch
 
 

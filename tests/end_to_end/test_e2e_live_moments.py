@@ -15,9 +15,10 @@ from brokers.paper.broker import PaperBroker
 from daemon.config import load
 from daemon.drive import play_due_moments
 from daemon.live_feed import GrowingMarket
+from daemon.parts import Sources
 from daemon.paths import account_paths
 from daemon.timed_writer import TimedWriter
-from daemon.wiring import Setup, Sources, Trading, open_journal, start, wire
+from daemon.wiring import Setup, Trading, open_journal, start, wire
 from domain.clock import SteppedClock
 from domain.errors import JournalError, VenueUnavailable
 from journal.batch import Batch

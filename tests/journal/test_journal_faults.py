@@ -24,7 +24,7 @@ from journal.crashpoints import VARIABLE, _armed, _resolved
 
 CHILD = Path(__file__).with_name("journal_child.py")
 COMMITS = len(story(TRADES))
-POINTS = ("journal: before commit", "journal: after commit")
+POINTS = ("journal.before_commit", "journal.after_commit")
 
 
 def run_child(database: Path, kind: str, *, crash_at: int | None = None) -> subprocess.CompletedProcess[str]:
@@ -94,7 +94,7 @@ def test_a_crash_point_is_a_number_from_one_on() -> None:
         with pytest.raises(InvalidInput, match=VARIABLE):
             _resolved(text)
     _resolved(None)("anywhere")
-    _armed(2)("the first of two places is passed")
+    _armed(2, None)("the first of two places is passed")
 
 
 def test_a_second_writer_is_refused_and_may_come_when_the_first_has_left(database: Path) -> None:

@@ -140,8 +140,8 @@ def test_killed_anywhere_it_ends_with_the_same_digest_and_nothing_doubled(killed
 
 def test_every_kind_of_crash_point_was_crossed(killed):
     assert {run["point"] for run in killed["killed"]} == {
-        "journal: before commit",
-        "journal: after commit",
+        "journal.before_commit",
+        "journal.after_commit",
         "paper.before_commit",
         "paper.after_commit",
         "orders.before_send",

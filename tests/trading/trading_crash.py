@@ -13,20 +13,12 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from trading_story import journal_of, lively_config, play, simulated, verified
 
 from journal import crashpoints
-
-
-def arm(reach: Callable[[str], None], instead_of: Callable[[str], None] = crashpoints.reach) -> None:
-    """Put another crash function where modules took the harmless one."""
-    for module in list(sys.modules.values()):
-        if module is not crashpoints and getattr(module, "reach", None) == instead_of:
-            module.reach = reach  # type: ignore[attr-defined]  # modules are replaced here by name
 
 
 class Teller:
@@ -39,9 +31,9 @@ class Teller:
     def points(self, folder: Path) -> list[tuple[int, str]]:
         """The story told whole, in this process: the crash points it reaches. Children begin with all it imported."""
         reached: list[str] = []
-        arm(reached.append)
+        crashpoints.hook(reached.append)
         play(self._feed, self._config, folder)
-        arm(crashpoints.reach, reached.append)
+        crashpoints.hook(None)
         gc.freeze()
         return list(enumerate(reached, 1))
 
@@ -63,7 +55,7 @@ class Teller:
 
     def _child(self, folder: Path, deadly: int | None) -> int:
         if deadly is not None:
-            arm(crashpoints._resolved(str(deadly)))
+            crashpoints.hook(crashpoints._resolved(str(deadly)))
         return 0 if play(self._feed, self._config, folder) else 1
 
 

@@ -17,8 +17,9 @@ import numpy as np
 from flaky_broker import FlakyBroker
 
 from daemon.config import Config
+from daemon.parts import Sources
 from daemon.paths import AccountPaths
-from daemon.wiring import Setup, Sources, Trading, open_journal, start, wire
+from daemon.wiring import Setup, Trading, open_journal, start, wire
 from domain.bars import BarSeries
 from domain.clock import SteppedClock, to_epoch
 from domain.decisions import (

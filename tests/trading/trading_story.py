@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from daemon.config import Config
+from daemon.parts import Sources
 from daemon.paths import AccountPaths
 from daemon.story import Story, tell
-from daemon.wiring import Sources
 from journal.journal import Journal
 from journal.verify import Verification, verify
 from market.feed import Moment

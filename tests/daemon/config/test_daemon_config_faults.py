@@ -68,7 +68,7 @@ def test_every_fault_names_file_and_line_the_value_and_what_is_allowed(tmp_path:
         f"{file} line 18: risk.risk_per_trade is 0.5; allowed: a number from 0.002 to 0.01"
     )
     assert told["account.kind"] == f"{file} line 3: account.kind is 'live'; allowed: paper or demo"
-    assert told["broker.kind"].endswith("broker.kind is 'binance'; allowed: paper")
+    assert told["broker.kind"].endswith("broker.kind is 'binance'; allowed: paper or ccxt")
     assert told["feed.timeframe"].endswith("allowed: 1s, 1m, 5m, 15m, 30m, 1h, 4h or 1d")
     assert told["signals.trend_ma"].endswith("is 30; allowed: 20, 50 or 100")
     assert told["signals.reward_risk"].endswith("is nan; allowed: a number from 2.5 to 4")
