@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from datetime import timedelta
+from typing import Final
+
+from venues.account import CcxtAccount
+from venues.market import CcxtMarket
+from venues.open import open_account, open_market
 
 from brokers.ccxt.broker import CcxtBroker
 from daemon.config import Config
 from daemon.notify import Notifier
 from daemon.paths import AccountPaths, secrets_folder, state_root
+from daemon.patience import patiently
 from daemon.secrets import Secret, read_secret
 from domain.bars import BarSeries
 from domain.clock import Clock
-from domain.errors import ConfigurationRefused, VenueBusy, VenueUnavailable
+from domain.errors import ConfigurationRefused
 from domain.instruments import Timeframe
 from journal.batch import Batch
 from journal.crashpoints import reach
@@ -25,10 +28,7 @@ from journal.journal import Journal
 from market.venue_feed import VenueFeed
 from market.venue_history import load_history
 from market.venue_instruments import instruments_of
-from venues.account import CcxtAccount
 from venues.credentials import Credentials
-from venues.market import CcxtMarket
-from venues.open import open_account, open_market
 from venues.records import MarketKind
 
 VENUE_KEY: Final = "venue_key"
@@ -36,12 +36,6 @@ VENUE_SECRET: Final = "venue_secret"  # noqa: S105 - the name of a secret, not o
 VENUE_PASSPHRASE: Final = "venue_passphrase"  # noqa: S105 - the name of a secret, not one
 FOLLOWED_KEY: Final = "venue_followed"
 """What this account trades: one journal is one account at one venue, on one timeframe."""
-
-FIRST_WAIT_S: Final = 1.0
-LONGEST_WAIT_S: Final = 30.0
-
-_log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +134,7 @@ def venue_credentials(config: Config, environ: Mapping[str, str]) -> Credentials
     """The key of the demo account; raises `ConfigurationRefused` in one sentence when it is nowhere."""
     folder = secrets_folder(state_root(environ))
     found: dict[str, Secret | None] = {
-        name: read_secret(name, environ=environ, folder=folder)
-        for name in (VENUE_KEY, VENUE_SECRET, VENUE_PASSPHRASE)
+        name: read_secret(name, environ=environ, folder=folder) for name in (VENUE_KEY, VENUE_SECRET, VENUE_PASSPHRASE)
     }
     key, secret, passphrase = found[VENUE_KEY], found[VENUE_SECRET], found[VENUE_PASSPHRASE]
     if key is None or secret is None:
@@ -153,21 +146,6 @@ def venue_credentials(config: Config, environ: Mapping[str, str]) -> Credentials
     return Credentials(
         key=key.reveal(), secret=secret.reveal(), passphrase=None if passphrase is None else passphrase.reveal()
     )
-
-
-async def patiently(ask: Callable[[], Awaitable[T]], notifier: Notifier, told: str) -> T:
-    """The answer, however long the venue takes to give one; each wait is logged and told to the service manager."""
-    wait_s = FIRST_WAIT_S
-    while True:
-        try:
-            return await ask()
-        except (VenueUnavailable, VenueBusy) as error:
-            named = error.wait_s if isinstance(error, VenueBusy) else 0.0
-            pause = max(wait_s, named)
-            _log.warning("venue_awaited", extra={"reason": str(error), "wait_s": pause})
-            notifier.waiting(f"{told}: {error}", timedelta(seconds=2 * pause + 60))
-            await asyncio.sleep(pause)
-            wait_s = min(LONGEST_WAIT_S, 2 * wait_s)
 
 
 def _venue_of(config: Config) -> str:
@@ -215,9 +193,3 @@ def _keep(journal: Journal, history: Mapping[str, BarSeries], config: Config) ->
     for symbol in config.feed.instruments:
         batch.add_bars(history[symbol], 0, len(history[symbol]))
     journal.commit(batch)
-
-
-def first_moment(history: Mapping[str, BarSeries]) -> datetime | None:
-    """When the newest bar of a history closed; None without any."""
-    ends = [series.bar(len(series) - 1).closed_at for series in history.values() if len(series)]
-    return max(ends, default=None)

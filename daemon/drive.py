@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from daemon.schedule import ReplaySchedule
 from daemon.wiring import Trading
 from domain.clock import Clock, SteppedClock
-from domain.errors import VenueBusy, VenueUnavailable
+from domain.errors import VenueBusy, VenueForbids, VenueUnavailable
 from domain.records import JobRun
 from journal.batch import Batch
 from market.feed import Moment
@@ -130,7 +130,7 @@ async def play_due_moments(trading: Trading, clock: Clock, ticked: Ticked) -> in
         try:
             await session.on_closes(moment)
             await session.on_opens(moment)
-        except (VenueUnavailable, VenueBusy):
+        except (VenueUnavailable, VenueBusy, VenueForbids):
             session.feed.seek(at - timedelta(microseconds=1))
             raise
         ticked(moment)

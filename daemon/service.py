@@ -18,35 +18,35 @@ from daemon.desk import ServiceDesk
 from daemon.drive import play_due_moments
 from daemon.jobs.data_quality import DataQuality
 from daemon.jobs.standing import standing_jobs
-from daemon.live_feed import open_live_feed
+from daemon.jobs.watch import VenueClock, Watch
 from daemon.metrics import MetricsObserver
 from daemon.metrics import serve as serve_metrics
 from daemon.notify import Notifier, Watchdog, watchdog_timeout
-from daemon.parts import Sources
 from daemon.paths import AccountPaths, account_paths, state_root
-from daemon.replay import account_currency
+from daemon.patience import patiently
 from daemon.schedule import Every, Job, LiveSchedule, standard_job
 from daemon.serving import announced, api_served
-from daemon.settings import blackout_of
+from daemon.source import LiveSource, simulated_source, venue_source
 from daemon.supervise import Stage, Supervisor, probe_loop_lag
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
 from daemon.wiring import Setup, Trading, open_journal, start, wire
-from domain.clock import EPOCH
-from domain.errors import Impossible, NotAvailable, RatchetError, VenueUnavailable
+from domain.clock import EPOCH, Clock
+from domain.errors import Impossible, NotAvailable, RatchetError, VenueBusy, VenueForbids, VenueUnavailable
 from domain.records import JobRun
 from journal.batch import Batch
 from journal.journal import Journal
 from journal.writer import ThreadWriter
 from market.feed import Moment
-from sentiment.blackout import Blackout
-from sentiment.calendar import EventCalendar
 
 SETTLE_WITHIN: Final = timedelta(seconds=8)
 FLUSH_WITHIN: Final = timedelta(seconds=4)
 CLOSE_WITHIN: Final = timedelta(seconds=3)
 SCAN_WITHIN: Final = (timedelta(seconds=3), timedelta(minutes=2))
 """A scan gets three bars, within these bounds, before it counts as standing still."""
+
+FREQUENT: Final = ("watch",)
+"""Jobs whose runs are journaled only when they fail: they run every second."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,13 +59,28 @@ def run_live(config: Config, environ: Mapping[str, str] = os.environ) -> int:
     paths = account_paths(state_root(environ), config.account.kind, config.account.name).create()
     with open_journal(config, paths, live=True) as journal:
         try:
-            asyncio.run(_Service(config, paths, journal, environ).run())
+            asyncio.run(_serve_account(config, paths, journal, environ))
         except ExceptionGroup as group:
             told = _in_one_sentence(group)
             if told is None:
                 raise
             raise told from group
     return 0
+
+
+async def _serve_account(config: Config, paths: AccountPaths, journal: Journal, environ: Mapping[str, str]) -> None:
+    """Reach what is followed and traded on, then run on it."""
+    clock, notifier = LiveClock(), Notifier.from_environment(environ)
+    if config.broker.kind == "paper":
+        source = simulated_source(config, journal, clock.now())
+    else:
+        from daemon.connection import connect  # noqa: PLC0415 - brings the venues' library, which few runs need
+
+        source = venue_source(config, await connect(config, paths, journal, clock, environ, notifier))
+    try:
+        await _Service(config, paths, journal, environ, clock=clock, notifier=notifier, source=source).run()
+    finally:
+        await source.close()
 
 
 def _in_one_sentence(group: ExceptionGroup) -> RatchetError | None:
@@ -88,37 +103,47 @@ def _leaves(group: ExceptionGroup) -> Iterator[Exception]:
 class _Service:
     """Everything of one live run that is not trading itself."""
 
-    def __init__(self, config: Config, paths: AccountPaths, journal: Journal, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        paths: AccountPaths,
+        journal: Journal,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock,
+        notifier: Notifier,
+        source: LiveSource,
+    ) -> None:
         self._config = config
         self._paths = paths
         self._environ = environ
-        self._clock = LiveClock()
-        self._notifier = Notifier.from_environment(environ)
+        self._clock = clock
+        self._notifier = notifier
+        self._source = source
         self._watchdog = Watchdog(monotonic=time.monotonic, feed=self._notifier.alive)
         self._is_ready = False
         self._exits = AsyncExitStack()
-        self._feed = open_live_feed(config, journal, self._clock.now())
-        currency = config.account.currency or account_currency(self._feed, None)
-        self._metrics = make_metrics(self._feed, currency)
+        self._feed = source.feed
+        self._metrics = make_metrics(self._feed, source.currency)
         self._writer = TimedWriter(ThreadWriter(journal), self._metrics.service.committed)
-        self._trading = self._wired(journal, currency)
+        self._trading = self._wired(journal)
 
-    def _wired(self, journal: Journal, currency: str) -> Trading:
-        feed = self._feed
+    def _wired(self, journal: Journal) -> Trading:
         return wire(
             Setup(
                 config=self._config,
                 clock=self._clock,
-                feed=feed,
-                higher=feed.higher,
+                feed=self._feed,
+                higher=self._source.higher,
                 paths=self._paths,
-                currency=currency,
-                sources=Sources(events=feed.calendar, calendar_complete=True, read_news=self._config.sentiment.enabled),
+                currency=self._source.currency,
+                sources=self._source.sources,
                 journal=journal,
                 writer=self._writer,
                 durable=True,
                 observer=MetricsObserver(self._metrics),
                 simulated_operator=False,
+                broker=self._source.broker,
             )
         )
 
@@ -141,7 +166,7 @@ class _Service:
     async def _become_ready(self, supervisor: Supervisor) -> None:
         """Reconcile before anything trades, then serve, then tell systemd."""
         session = self._trading.session
-        await start(self._trading)
+        await self._pass_barrier()
         if session.reconciler.last_at is not None:
             self._metrics.service.reconciled((session.reconciler.last_at - EPOCH).total_seconds())
         now, last_scan = self._clock.now(), session.last_scan
@@ -156,6 +181,10 @@ class _Service:
         account = session.books.account
         self._notifier.ready(f"trading {account} on {self._feed.name}")
         _log.info("ready", extra={"account": account, "feed": self._feed.name})
+
+    async def _pass_barrier(self) -> None:
+        """Nothing trades before reconciliation has succeeded; a venue that does not answer is waited for."""
+        await patiently(lambda: start(self._trading), self._notifier, "waiting to reconcile with the venue")
 
     async def _serve(self, supervisor: Supervisor) -> None:
         metrics, api = self._config.metrics, self._config.api
@@ -199,7 +228,7 @@ class _Service:
             self._watchdog.due("scan", scan_deadline.total_seconds())
 
         async def scan(_due: datetime) -> None:
-            self._follow_growth()
+            await self._source.follow(self._trading, self._clock.now())
             await play_due_moments(self._trading, self._clock, played)
 
         async def equity(_due: datetime) -> None:
@@ -215,6 +244,7 @@ class _Service:
             ),
             standard_job("equity", equity, trigger=Every(period=timedelta(seconds=plan.equity_every_s))),
             *standing_jobs(self._trading, self._metrics, snapshots, self._config),
+            *self._venue_jobs(snapshots),
         )
         every = Every(period=timedelta(seconds=plan.heartbeat_every_s))
         return LiveSchedule(
@@ -222,6 +252,23 @@ class _Service:
             clock=self._clock,
             watch=self._watchdog,
             finished=self._finished,
+        )
+
+    def _venue_jobs(self, snapshots: Snapshots) -> tuple[Job, ...]:
+        """What only a venue's account needs: the embedded broker keeps its stops and targets by itself."""
+        source, every = self._source, self._config.schedule.watch_every_s
+        if source.broker is None or source.measure_skew is None:
+            return ()
+        watch = Watch(self._trading, source)
+
+        async def look(due: datetime) -> None:
+            await watch.run(due)
+            snapshots.orders()
+
+        clock = VenueClock(self._trading, source.measure_skew, self._metrics.service.skewed)
+        return (
+            standard_job("watch", look, trigger=Every(period=timedelta(seconds=every))),
+            standard_job("venue_clock", clock.run),
         )
 
     def _alone(self, job: Job) -> Job:
@@ -244,19 +291,6 @@ class _Service:
         equity = "" if point is None else f", equity {point.equity:,.2f} {self._trading.currency}"
         self._notifier.status(f"{len(self._trading.session.books.open_trades())} positions{equity}")
 
-    def _follow_growth(self) -> None:
-        if not self._feed.grow(self._clock.now()):
-            return
-        news, events = self._trading.session.news, self._feed.calendar
-        known = {event.event_id for event in news.events}
-        batch = Batch()
-        for event in events:
-            if event.event_id not in known:
-                batch.add(event)
-        self._writer.defer(batch)
-        _log.info("feed_grew", extra={"until": self._feed.told_until.isoformat()})
-        news.follow(events, EventCalendar(events), Blackout(events, blackout_of(self._config, complete=True)))
-
     def _finished(self, run: JobRun, error: BaseException | None) -> None:
         """Count and keep a job's run. What a restart from the journal must put right is raised, and ends the run.
 
@@ -264,10 +298,12 @@ class _Service:
         leaves everything as it was.
         """
         self._metrics.service.job_ran(run.job, run.outcome, (run.finished_at - EPOCH).total_seconds())
-        batch = Batch()
-        batch.add(run)
-        self._writer.defer(batch)
-        half_done = run.job == "scan" and not isinstance(error, VenueUnavailable)
+        if run.job not in FREQUENT or error is not None:
+            batch = Batch()
+            batch.add(run)
+            self._writer.defer(batch)
+        unanswered = isinstance(error, VenueUnavailable | VenueBusy | VenueForbids)
+        half_done = run.job == "scan" and not unanswered
         if error is not None and (half_done or isinstance(error, Impossible)):
             raise error
 

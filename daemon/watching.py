@@ -15,8 +15,13 @@ from domain.orders import Leg, OrderState
 from learning.blend import PROBABILITY_BELOW_THRESHOLD, SCORE_BELOW_MINIMUM
 from market.feed import Feed, Moment
 from risk.reasons import REASONS as RISK_REASONS
+from trading.books import CHANGE_REFUSED, LATE_ORDER
+from trading.guardian import UNPROTECTED
 from trading.reconcile import Mismatch
 from trading.scan import SCAN_REASONS
+
+INCIDENTS = ("foreign_order", CHANGE_REFUSED, LATE_ORDER, UNPROTECTED)
+"""What goes wrong between bars, by name; what reconciliation finds has names of its own."""
 
 VERSION = version("ratchet-trader")
 
@@ -28,7 +33,7 @@ def make_metrics(feed: Feed, currency: str) -> Metrics:
         reasons=(*SCAN_REASONS, SCORE_BELOW_MINIMUM, PROBABILITY_BELOW_THRESHOLD, *RISK_REASONS),
         jobs=tuple(STANDARD),
         sources=("feed",),
-        incidents=("foreign_order", *(f"reconcile_{kind}" for kind in Mismatch)),
+        incidents=(*INCIDENTS, *(f"reconcile_{kind}" for kind in Mismatch)),
         rejections=tuple(feed.report.rejected),
         mismatches=tuple(Mismatch),
     )
@@ -62,6 +67,16 @@ class Snapshots:
         at = (moment.at - EPOCH).total_seconds()
         for ref in moment.closed:
             self._metrics.trading.bar_closed(ref.symbol, at)
+        self.orders()
+        if session.news.texts > self._texts:
+            self._metrics.learning.texts("feed", session.news.texts - self._texts, at)
+            self._texts = session.news.texts
+
+    def orders(self) -> None:
+        """Tell how many orders are open, how many of them in doubt, and how many positions lie bare."""
+        if not self._served:
+            return
+        session = self._trading.session
         unknown = session.books.unknown()
         self._metrics.trading.orders_now(
             open_=len(session.books.all_open_orders()),
@@ -70,9 +85,6 @@ class Snapshots:
         )
         self._metrics.trading.unprotected(self._unprotected())
         self._metrics.service.sequence_is(self._trading.journal.sequence)
-        if session.news.texts > self._texts:
-            self._metrics.learning.texts("feed", session.news.texts - self._texts, at)
-            self._texts = session.news.texts
 
     def measure_model(self) -> None:
         """The online model's figures; dearer than the rest, so told by a job."""

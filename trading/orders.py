@@ -191,8 +191,15 @@ class OrderDesk:
         self._durable.extend(meant)
 
     async def _take_in(self) -> None:
+        """All facts there are. A venue that refused the account is not asked again: raises `VenueForbids` at once."""
         while True:
-            told = await self._broker.events(self._books.cursor)
+            if self.forbidden is not None:
+                raise VenueForbids(self.forbidden)
+            try:
+                told = await self._broker.events(self._books.cursor)
+            except VenueForbids as error:
+                self.forbidden = str(error)
+                raise
             if not told.events:
                 return
             await self._settle(self._books.apply(told.events, told.cursor))

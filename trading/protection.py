@@ -131,7 +131,8 @@ class Protection:
         if books.open_orders(trade.trade_id, Leg.CLOSE):
             return
         cause = trade.leaving or _unfinished_close(trade, books)
-        if cause is not None and (draft.patient or books.refused(trade.trade_id, Leg.CLOSE) < ATTEMPTS):
+        tried = not draft.patient and books.refused(trade.trade_id, Leg.CLOSE) >= ATTEMPTS
+        if cause is not None and (not tried or _made_room(trade, books)):
             self._close(trade, position, cause, draft)
             return
         instrument = self._instruments[position.instrument]
@@ -255,6 +256,12 @@ def _unfinished_close(trade: Trade, books: Books) -> ExitCause | None:
     if not stops and books.refused(trade.trade_id, Leg.STOP) >= ATTEMPTS:
         return ExitCause.UNPROTECTED
     return None
+
+
+def _made_room(trade: Trade, books: Books) -> bool:
+    """Whether the newest order is a stop that was taken back so that the position can be sold: then it is sold."""
+    newest = books.orders_of(trade.trade_id)[-1]
+    return trade.leaving is not None and newest.intent.leg is Leg.STOP and newest.state is OrderState.CANCELLED
 
 
 def _price_of(order: Order) -> Decimal | None:

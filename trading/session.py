@@ -16,6 +16,7 @@ from brokers.protocol import Broker
 from domain.bars import Quote
 from domain.clock import Clock
 from domain.decisions import ExitCause
+from domain.errors import VenueForbids
 from domain.holds import Effect, Hold, HoldCause, new_hold
 from domain.orders import Intent, Leg
 from domain.records import EquityPoint, Scan
@@ -172,12 +173,15 @@ class Session:
 
     async def look_after(self, quotes: Mapping[str, Quote]) -> None:
         """Between bars: take in facts, ask about what is open, and see that every position is protected."""
-        await self.desk.resolve()
+        try:
+            await self.desk.resolve()
+        except VenueForbids as error:
+            self.desk.forbidden = str(error)
         batch, now = Batch(), self.clock.now()
         intents = self.guardian.look(now, quotes, batch)
         if self.desk.forbidden is not None and not self.holds.has(HoldCause.VENUE, None):
             self.holds.set(_forbidden(self.desk.forbidden, now), batch)
-        if intents:
+        if intents and self.desk.forbidden is None:
             await self.desk.submit(intents, batch)
         elif len(batch):
             await self.writer.commit(batch)

@@ -27,7 +27,9 @@ def _every(**period: float) -> Every:
 
 STANDARD: Final[Mapping[str, Plan]] = {
     "scan": Plan(trigger=None, deadline=timedelta(minutes=2), every_bar=True, vital=True),
-    "reconcile": Plan(trigger=_every(minutes=1), deadline=timedelta(minutes=1)),
+    "watch": Plan(trigger=_every(seconds=1), deadline=timedelta(minutes=1), vital=True),
+    "venue_clock": Plan(trigger=_every(minutes=1), deadline=timedelta(minutes=1)),
+    "reconcile": Plan(trigger=_every(seconds=30), deadline=timedelta(minutes=1)),
     "equity": Plan(trigger=_every(minutes=1), deadline=timedelta(minutes=1)),
     "heartbeat": Plan(trigger=_every(seconds=10), deadline=timedelta(seconds=30)),
     "sentiment": Plan(trigger=_every(minutes=5), deadline=timedelta(minutes=4)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from brokers.protocol import Broker, BrokerEvent, Capabilities, EventKind, Events, OrderReport, VenueReport
 from domain.clock import Clock
-from domain.errors import VenueUnavailable
+from domain.errors import VenueBusy, VenueForbids, VenueUnavailable
 from domain.orders import Action, Intent, OrderState
 
 _REFUSALS = {
@@ -26,6 +26,10 @@ class Faults:
     """Sends that never arrive and are not answered."""
     answers_lost: int = 0
     """Sends that arrive, and whose answer is lost."""
+    busy: int = 0
+    """Sends that the venue does not even look at, and says so."""
+    forbids: bool = False
+    """The account's key is refused, whatever is asked."""
     silent: bool = False
     """Events, reports and look-ups are not answered."""
     refuses: Callable[[Intent], bool] = field(default=lambda _intent: False)
@@ -63,6 +67,10 @@ class FlakyBroker:
         self.sent.append(intent)
         if self.faults.hanging is not None:
             await self.faults.hanging.wait()
+        self._demand_key()
+        if self.faults.busy > 0:
+            self.faults.busy -= 1
+            raise VenueBusy("too many requests", wait_s=1.0)
         if self.faults.lost_on_the_way > 0:
             self.faults.lost_on_the_way -= 1
             raise VenueUnavailable("no answer")
@@ -129,6 +137,11 @@ class FlakyBroker:
             )
         )
 
+    def _demand_key(self) -> None:
+        if self.faults.forbids:
+            raise VenueForbids("the key was revoked")
+
     def _demand_answer(self) -> None:
+        self._demand_key()
         if self.faults.silent:
             raise VenueUnavailable("no answer")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from trading_rig import COIN
+from trading_rig import COIN, instrument
 from trading_words import WORDING, Teller
 
-from brokers.protocol import EventKind
+from brokers.protocol import Capabilities, EventKind
+from domain.decisions import ExitCause
 from domain.errors import Impossible
-from domain.orders import TRANSITIONS, Leg, Order, OrderState, Side
+from domain.orders import TRANSITIONS, Leg, Order, OrderKind, OrderState, Side
 from domain.records import CashKind
 from trading.books import CHANGES_KEY, CURSOR_KEY
+from trading.protection import Protection
 from trading.trades import Changes
 
 STATE_EVENTS = {
@@ -158,6 +160,21 @@ def test_a_fill_of_a_trade_long_gone_is_impossible_and_not_swallowed(teller):
     teller.enter()
     with pytest.raises(Impossible, match="belongs to no trade in COINUSD"):
         teller.tell(teller.filled(first, 10))
+
+
+def test_a_late_fill_of_a_trade_that_is_over_is_taken_in_and_undone_without_a_second_outcome(teller):
+    entry = teller.enter()
+    teller.tell(teller.filled(entry, 4), teller.said(EventKind.CANCELLED, entry))
+    stop = teller.protective(entry, Leg.STOP, "4")
+    (over,) = teller.tell(teller.filled(stop, 4, price="95")).closed
+    changes = teller.tell(teller.filled(entry, 6, number=2))
+    trade = teller.books.trades[COIN]
+    assert (trade.trade_id, trade.spent, trade.position.quantity) == (over.trade_id, True, Decimal(6))
+    can = Capabilities(
+        kinds=frozenset(OrderKind), oco=True, replace=True, reduce_only=True, shorts=True, demo_proof="a test"
+    )
+    (close,) = Protection(WORDING, {COIN: instrument()}, can).after(changes, teller.books, teller.now)
+    assert (close.leg, close.reason, close.quantity) == (Leg.CLOSE, ExitCause.LATE_FILL, Decimal(6))
 
 
 def test_an_order_thought_absent_that_appears_is_adopted_and_noted(teller):

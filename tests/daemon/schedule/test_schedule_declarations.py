@@ -72,7 +72,7 @@ def test_a_year_of_daily_times_has_one_each_day_also_when_clocks_change_somewher
         (lambda: At(at=time(2, 0, tzinfo=timezone(timedelta(hours=5)))), "UTC"),
         (lambda: Job(name="Scan it", trigger=At(at=time()), run=_nothing, deadline=timedelta(1)), "cannot name a job"),
         (lambda: Job(name="scan", trigger=At(at=time()), run=_nothing, deadline=timedelta(0)), "no time at all"),
-        (lambda: standard_job("scam", _nothing), "there are scan, reconcile"),
+        (lambda: standard_job("scam", _nothing), "there are scan, watch, venue_clock, reconcile"),
         (lambda: standard_job("scan", _nothing), "needs the bar's length"),
         (lambda: unique([standard_job("drift", _nothing)] * 2), "several jobs are named drift"),
     ],
@@ -91,7 +91,7 @@ def test_the_standard_jobs_run_at_the_times_the_specification_names() -> None:
     assert times["retraining"] == datetime(2026, 1, 4, 2, 0, tzinfo=UTC)
     assert times["policy"].weekday() == 5
     assert times["comprehensive"] == datetime(2026, 2, 1, 3, 0, tzinfo=UTC)
-    assert {name for name, job in jobs.items() if job.vital} == {"scan"}
+    assert {name for name, job in jobs.items() if job.vital} == {"scan", "watch"}
     assert {name for name, job in jobs.items() if job.every_bar} == {"scan"}
 
 

@@ -1,0 +1,104 @@
+"""What a live run follows and trades on: the embedded market with the paper broker, or a venue's demo account."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from brokers.protocol import Broker
+from daemon.config import Config
+from daemon.live_feed import GrowingMarket, open_live_feed
+from daemon.parts import Sources
+from daemon.replay import account_currency
+from daemon.settings import blackout_of
+from daemon.wiring import Trading
+from domain.bars import BarSeries, Quote
+from journal.batch import Batch
+from journal.journal import Journal
+from market.feed import Feed
+from sentiment.blackout import Blackout
+from sentiment.calendar import EventCalendar, load_calendar
+
+if TYPE_CHECKING:
+    from daemon.connection import Connection  # brings the venues' library, which a paper account does not need
+
+_log = logging.getLogger(__name__)
+
+
+async def _nothing() -> None:
+    """What has no connection needs no closing."""
+
+
+async def _no_quotes(_symbols: Sequence[str]) -> Mapping[str, Quote]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveSource:
+    """`follow` makes the feed tell what has happened by a time; `quotes` are the best prices now, as far as they can be
+    had; `measure_skew` is venue time less ours. A `broker` of None is the embedded one, which needs no watching."""
+
+    feed: Feed
+    higher: Callable[[str], BarSeries | None]
+    sources: Sources
+    currency: str
+    follow: Callable[[Trading, datetime], Awaitable[None]]
+    broker: Broker | None = None
+    quotes: Callable[[Sequence[str]], Awaitable[Mapping[str, Quote]]] = _no_quotes
+    measure_skew: Callable[[], Awaitable[timedelta]] | None = None
+    close: Callable[[], Awaitable[None]] = _nothing
+
+
+def simulated_source(config: Config, journal: Journal, now: datetime) -> LiveSource:
+    """The embedded market, appearing bar by bar."""
+    feed = open_live_feed(config, journal, now)
+
+    async def follow(trading: Trading, until: datetime) -> None:
+        if feed.grow(until):
+            _take_in_growth(feed, trading, config)
+
+    return LiveSource(
+        feed=feed,
+        higher=feed.higher,
+        sources=Sources(events=feed.calendar, calendar_complete=True, read_news=config.sentiment.enabled),
+        currency=config.account.currency or account_currency(feed, None),
+        follow=follow,
+    )
+
+
+def _take_in_growth(feed: GrowingMarket, trading: Trading, config: Config) -> None:
+    """The story was told further: its new events are journaled, and everybody looks at the longer calendar."""
+    news, events = trading.session.news, feed.calendar
+    known = {event.event_id for event in news.events}
+    batch = Batch()
+    for event in events:
+        if event.event_id not in known:
+            batch.add(event)
+    trading.writer.defer(batch)
+    _log.info("feed_grew", extra={"until": feed.told_until.isoformat()})
+    news.follow(events, EventCalendar(events), Blackout(events, blackout_of(config, complete=True)))
+
+
+def venue_source(config: Config, connection: Connection) -> LiveSource:
+    """A venue's demo account and its candles."""
+    feed, calendar = connection.feed, config.sentiment.calendar
+
+    async def follow(_trading: Trading, until: datetime) -> None:
+        gathered = await feed.gather(until)
+        for symbol in gathered.silent:
+            _log.warning("candles_missing", extra={"instrument": symbol})
+
+    return LiveSource(
+        feed=feed,
+        higher=feed.higher,
+        sources=Sources(events=None if calendar is None else load_calendar(calendar), read_news=False),
+        currency=connection.currency,
+        follow=follow,
+        broker=connection.broker,
+        quotes=feed.quotes,
+        measure_skew=connection.account.measure_clock,
+        close=connection.close,
+    )
