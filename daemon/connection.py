@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
-
-from venues.account import CcxtAccount
-from venues.market import CcxtMarket
-from venues.open import open_account, open_market
 
 from brokers.ccxt.broker import CcxtBroker
 from daemon.config import Config
+from daemon.fallback import fallback_of
 from daemon.notify import Notifier
 from daemon.paths import AccountPaths, secrets_folder, state_root
 from daemon.patience import patiently
 from daemon.secrets import Secret, read_secret
 from domain.bars import BarSeries
 from domain.clock import Clock
-from domain.errors import ConfigurationRefused
-from domain.instruments import Timeframe
+from domain.errors import ConfigurationRefused, VenueForbids
+from domain.instruments import Instrument, Timeframe
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.journal import Journal
 from market.venue_feed import VenueFeed
 from market.venue_history import load_history
 from market.venue_instruments import instruments_of
+from venues.account import CcxtAccount
 from venues.credentials import Credentials
+from venues.opening import open_account, open_market
 from venues.records import MarketKind
 
 VENUE_KEY: Final = "venue_key"
@@ -43,16 +43,14 @@ class Connection:
     """What a live run on a venue is made of; `close` lets go of all of it."""
 
     account: CcxtAccount
-    market: CcxtMarket
     feed: VenueFeed
     broker: CcxtBroker
     currency: str
+    exits: AsyncExitStack
 
     async def close(self) -> None:
         """Let go of the venue; nothing there changes. Closing twice is harmless."""
-        await self.broker.close()
-        await self.account.close()
-        await self.market.close()
+        await self.exits.aclose()
 
 
 async def connect(
@@ -66,44 +64,33 @@ async def connect(
     """Reach the venue's demo account and load the candles that indicators begin with.
 
     A venue that does not answer is waited for, and the service manager told so. Raises `ConfigurationRefused` for
-    what would never work: no key, no demo, a live host, an instrument that is not traded.
+    what would never work: no key, a key that is refused, no demo, a live host, an instrument that is not traded.
     """
-    section, feed = config.broker, config.feed
-    venue, kind = _venue_of(config), MarketKind(section.market)
+    async with AsyncExitStack() as exits:
+        try:
+            connected = await _connected(config, paths, journal, clock, environ, notifier, exits)
+        except VenueForbids as error:
+            raise ConfigurationRefused(f"{config.broker.venue} refuses the account's key: {error}") from error
+        exits.pop_all()
+    return connected
+
+
+async def _connected(
+    config: Config,
+    paths: AccountPaths,
+    journal: Journal,
+    clock: Clock,
+    environ: Mapping[str, str],
+    notifier: Notifier,
+    exits: AsyncExitStack,
+) -> Connection:
     credentials = venue_credentials(config, environ)
-    account = await patiently(
-        lambda: open_account(
-            venue=venue,
-            market=kind,
-            symbols=feed.instruments,
-            credentials=credentials,
-            clock=clock,
-            base_url=section.base_url,
-        ),
-        notifier,
-        f"{venue} does not answer yet",
-    )
-    market = await patiently(
-        lambda: open_market(venue=venue, market=kind, clock=clock, base_url=section.base_url),
-        notifier,
-        f"{venue} does not answer yet",
-    )
+    _demand_same_story(config, journal)
+    account = await patiently(lambda: account_of(config, credentials, clock), notifier, "the venue does not answer")
+    exits.push_async_callback(account.close)
     currency = _currency_of(config, account)
     instruments = instruments_of(account.markets, shorts=account.abilities.shorts, currency=currency)
-    _demand_same_story(config, journal)
-    history = await patiently(
-        lambda: load_history(
-            market,
-            feed.instruments,
-            feed.timeframe,
-            until=clock.now(),
-            bars=feed.history,
-            stored=_stored(journal, feed.instruments, feed.timeframe),
-        ),
-        notifier,
-        f"the candles of {venue} cannot be read yet",
-    )
-    _keep(journal, history, config)
+    feed = await _followed(config, paths, journal, clock, environ, notifier, exits, instruments)
     broker = await patiently(
         lambda: CcxtBroker.open(
             paths.folder / "venue.sqlite",
@@ -116,18 +103,80 @@ async def connect(
             reach=reach,
         ),
         notifier,
-        f"the account at {venue} cannot be read yet",
+        "the account cannot be read",
     )
+    exits.push_async_callback(broker.close)
+    kept = exits.pop_all()
+    return Connection(account=account, feed=feed, broker=broker, currency=currency, exits=kept)
+
+
+async def account_of(config: Config, credentials: Credentials, clock: Clock) -> CcxtAccount:
+    """The configured demo account, opened; see `venues.opening.open_account` for what it raises."""
+    section = config.broker
+    return await open_account(
+        venue=_venue_of(config),
+        market=MarketKind(section.market),
+        symbols=config.feed.instruments,
+        credentials=credentials,
+        clock=clock,
+        base_url=section.base_url,
+    )
+
+
+async def _followed(
+    config: Config,
+    paths: AccountPaths,
+    journal: Journal,
+    clock: Clock,
+    environ: Mapping[str, str],
+    notifier: Notifier,
+    exits: AsyncExitStack,
+    instruments: Mapping[str, Instrument],
+) -> VenueFeed:
+    """The venue's candles, from the bars that the journal keeps on; what was missed meanwhile is asked for."""
+    section, feed = config.broker, config.feed
+    market = await patiently(
+        lambda: open_market(
+            venue=_venue_of(config), market=MarketKind(section.market), clock=clock, base_url=section.base_url
+        ),
+        notifier,
+        "the venue's candles cannot be reached",
+    )
+    exits.push_async_callback(market.close)
+    fallback = fallback_of(config, paths, clock, environ, exits, instruments)
+    open_since = oldest_open(journal)
+    history = await patiently(
+        lambda: load_history(
+            market,
+            instruments,
+            feed.timeframe,
+            until=clock.now(),
+            bars=feed.history,
+            stored=_stored(journal, feed.instruments, feed.timeframe),
+            fallback=fallback,
+            since=open_since,
+        ),
+        notifier,
+        "the venue's candles cannot be read",
+    )
+    _keep(journal, history)
     told = VenueFeed(
-        name=f"{venue} {kind} candles",
+        name=f"{section.venue} {section.market}",
         timeframe=feed.timeframe,
         instruments=instruments,
         history=history,
         link=market,
         clock=clock,
+        fallback=fallback,
         patience=min(timedelta(seconds=feed.patience_s), feed.timeframe.span / 4),
     )
-    return Connection(account=account, market=market, feed=told, broker=broker, currency=currency)
+    exits.push_async_callback(told.close)
+    return told
+
+
+def oldest_open(journal: Journal) -> datetime | None:
+    """When the bar of the oldest decision opened whose outcome is not known yet: history must reach back to it."""
+    return min((each.bar_opened_at for each in journal.read.unresolved_decisions()), default=None)
 
 
 def venue_credentials(config: Config, environ: Mapping[str, str]) -> Credentials:
@@ -187,9 +236,9 @@ def _stored(journal: Journal, symbols: tuple[str, ...], timeframe: Timeframe) ->
     return {symbol: series for symbol, series in found.items() if len(series)}
 
 
-def _keep(journal: Journal, history: Mapping[str, BarSeries], config: Config) -> None:
+def _keep(journal: Journal, history: Mapping[str, BarSeries]) -> None:
     """Journal the bars that indicators begin with: a restart begins at the same ones."""
     batch = Batch()
-    for symbol in config.feed.instruments:
-        batch.add_bars(history[symbol], 0, len(history[symbol]))
+    for series in history.values():
+        batch.add_bars(series, 0, len(series))
     journal.commit(batch)

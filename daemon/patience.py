@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from daemon.notify import Notifier
-from domain.errors import VenueBusy, VenueUnavailable
+from domain.errors import NotAvailable, VenueBusy
 
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 30.0
@@ -24,7 +24,7 @@ async def patiently(ask: Callable[[], Awaitable[T]], notifier: Notifier, told: s
     while True:
         try:
             return await ask()
-        except (VenueUnavailable, VenueBusy) as error:
+        except NotAvailable as error:
             named = error.wait_s if isinstance(error, VenueBusy) else 0.0
             pause = max(wait_s, named)
             _log.warning("venue_awaited", extra={"reason": str(error), "wait_s": pause})

@@ -76,7 +76,7 @@ async def _serve_account(config: Config, paths: AccountPaths, journal: Journal, 
     else:
         from daemon.connection import connect  # noqa: PLC0415 - brings the venues' library, which few runs need
 
-        source = venue_source(config, await connect(config, paths, journal, clock, environ, notifier))
+        source = venue_source(config, await connect(config, paths, journal, clock, environ, notifier), clock)
     try:
         await _Service(config, paths, journal, environ, clock=clock, notifier=notifier, source=source).run()
     finally:
@@ -228,7 +228,7 @@ class _Service:
             self._watchdog.due("scan", scan_deadline.total_seconds())
 
         async def scan(_due: datetime) -> None:
-            await self._source.follow(self._trading, self._clock.now())
+            self._source.follow(self._trading, self._clock.now())
             await play_due_moments(self._trading, self._clock, played)
 
         async def equity(_due: datetime) -> None:
@@ -278,6 +278,8 @@ class _Service:
         """
 
         async def run(due: datetime) -> str | None:
+            if job.name == "scan":
+                await self._source.fetch(self._clock.now())  # may wait for a late candle, and holds nobody up
             async with self._trading.session.one_at_a_time:
                 self._writer.demand_whole()
                 found = await job.run(due)

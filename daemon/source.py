@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from daemon.replay import account_currency
 from daemon.settings import blackout_of
 from daemon.wiring import Trading
 from domain.bars import BarSeries, Quote
+from domain.clock import Clock
 from journal.batch import Batch
 from journal.journal import Journal
 from market.feed import Feed
@@ -32,20 +34,30 @@ async def _nothing() -> None:
     """What has no connection needs no closing."""
 
 
+async def _nothing_to_fetch(_until: datetime) -> None:
+    """What is at hand already needs no fetching."""
+
+
 async def _no_quotes(_symbols: Sequence[str]) -> Mapping[str, Quote]:
     return {}
 
 
+def _nothing_to_note(_trading: Trading, _until: datetime) -> None:
+    """Bars alone change nothing beside the feed."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveSource:
-    """`follow` makes the feed tell what has happened by a time; `quotes` are the best prices now, as far as they can be
-    had; `measure_skew` is venue time less ours. A `broker` of None is the embedded one, which needs no watching."""
+    """`fetch` brings in what has happened by a time, while others go on; `follow` takes note of it, under the
+    session's lock. `quotes` are the best prices now, as far as they can be had; `measure_skew` is venue time less
+    ours. A `broker` of None is the embedded one, which needs no watching."""
 
     feed: Feed
     higher: Callable[[str], BarSeries | None]
     sources: Sources
     currency: str
-    follow: Callable[[Trading, datetime], Awaitable[None]]
+    fetch: Callable[[datetime], Awaitable[None]] = _nothing_to_fetch
+    follow: Callable[[Trading, datetime], None] = _nothing_to_note
     broker: Broker | None = None
     quotes: Callable[[Sequence[str]], Awaitable[Mapping[str, Quote]]] = _no_quotes
     measure_skew: Callable[[], Awaitable[timedelta]] | None = None
@@ -56,7 +68,7 @@ def simulated_source(config: Config, journal: Journal, now: datetime) -> LiveSou
     """The embedded market, appearing bar by bar."""
     feed = open_live_feed(config, journal, now)
 
-    async def follow(trading: Trading, until: datetime) -> None:
+    def follow(trading: Trading, until: datetime) -> None:
         if feed.grow(until):
             _take_in_growth(feed, trading, config)
 
@@ -82,21 +94,24 @@ def _take_in_growth(feed: GrowingMarket, trading: Trading, config: Config) -> No
     news.follow(events, EventCalendar(events), Blackout(events, blackout_of(config, complete=True)))
 
 
-def venue_source(config: Config, connection: Connection) -> LiveSource:
+def venue_source(config: Config, connection: Connection, clock: Clock) -> LiveSource:
     """A venue's demo account and its candles."""
     feed, calendar = connection.feed, config.sentiment.calendar
 
-    async def follow(_trading: Trading, until: datetime) -> None:
+    async def fetch(until: datetime) -> None:
         gathered = await feed.gather(until)
-        for symbol in gathered.silent:
-            _log.warning("candles_missing", extra={"instrument": symbol})
+        while gathered.again_at is not None:
+            await asyncio.sleep(max(0.0, (gathered.again_at - clock.now()).total_seconds()))
+            gathered = await feed.gather(clock.now())
+        for symbol, why in gathered.silent.items():
+            _log.warning("candle_missing", extra={"instrument": symbol, "reason": why})
 
     return LiveSource(
         feed=feed,
         higher=feed.higher,
         sources=Sources(events=None if calendar is None else load_calendar(calendar), read_news=False),
         currency=connection.currency,
-        follow=follow,
+        fetch=fetch,
         broker=connection.broker,
         quotes=feed.quotes,
         measure_skew=connection.account.measure_clock,
