@@ -18,7 +18,7 @@ from daemon.patience import patiently
 from daemon.secrets import Secret, read_secret
 from domain.bars import BarSeries
 from domain.clock import Clock
-from domain.errors import ConfigurationRefused, VenueForbids
+from domain.errors import ConfigurationRefused, InvalidInput, VenueForbids
 from domain.instruments import Instrument, Timeframe
 from journal.batch import Batch
 from journal.crashpoints import reach
@@ -71,6 +71,8 @@ async def connect(
             connected = await _connected(config, paths, journal, clock, environ, notifier, exits)
         except VenueForbids as error:
             raise ConfigurationRefused(f"{config.broker.venue} refuses the account's key: {error}") from error
+        except InvalidInput as error:
+            raise ConfigurationRefused(f"broker and feed do not go together: {error}") from error
         exits.pop_all()
     return connected
 

@@ -43,7 +43,7 @@ class BrokerSection(Section):
     """Who executes: the embedded paper broker, or a venue's demo account through ccxt."""
     venue: VenueName | None = None
     """The venue of the demo account, such as binance, bybit or okx; `ratchet check` tells whether it has one."""
-    market: Literal["spot", "linear"] = "linear"
+    market: Literal["spot", "linear"] = "spot"
     """Which of the venue's markets is traded: coins paid for in full (long only), or perpetual futures settled in what
     they are quoted in (long and short)."""
     account: Literal["demo"] = "demo"
