@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from daemon.check_row import CheckRow
 from daemon.config import Config, digest_of
 from daemon.paths import AccountPaths, account_paths, make_private, secrets_folder, state_root
 from daemon.secrets import API_TOKEN_NAME, read_secret
@@ -25,15 +26,6 @@ LATEST_SANE_S: Final = 4_102_444_800
 LARGEST_DRIFT_S: Final = 0.5
 SQLITE_WITHOUT_WAL_RESET: Final = (3, 51, 3)
 OPTIONAL_PROGRAMS: Final = (("prometheus", "scrapes the metrics"), ("promtool", "checks the alert rules"))
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRow:
-    """One thing looked at. `ok` False refuses the start; None is a note."""
-
-    name: str
-    ok: bool | None
-    detail: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +55,18 @@ def run_checks(config: Config, *, environ: Mapping[str, str], state: Path | None
 def _configuration(around: Surroundings) -> Iterator[CheckRow]:
     account = around.config.account
     yield CheckRow("configuration", True, f"digest {digest_of(around.config)}")
-    yield CheckRow("account", True, f"{account.name}, {account.kind}, starts with {account.starting_cash}")
+    money = f", starts with {account.starting_cash}" if account.kind == "paper" else ""
+    yield CheckRow("account", True, f"{account.name}, {account.kind}{money}")
 
 
 def _demo_proof(around: Surroundings) -> Iterator[CheckRow]:
-    broker = around.config.broker
-    proof = f"the {broker.kind} broker is embedded: it has no connection, so no real money can be reached"
-    yield CheckRow("demo proof", broker.kind == "paper", proof)
+    if around.config.broker.kind == "paper":
+        proof = "the paper broker is embedded: it has no connection, so no real money can be reached"
+        yield CheckRow("demo proof", True, proof)
+        return
+    from daemon.check_venue import venue_rows  # noqa: PLC0415 - brings the venues' library
+
+    yield from venue_rows(around.config, around.environ)
 
 
 def _secrets(around: Surroundings) -> Iterator[CheckRow]:
@@ -110,6 +107,8 @@ def _data(around: Surroundings) -> Iterator[CheckRow]:
     if feed.kind == "recorded" and feed.path is not None:
         readable = feed.path.is_dir() and os.access(feed.path, os.R_OK | os.X_OK)
         yield CheckRow("candles", readable, str(feed.path) if readable else f"{feed.path} is no readable folder")
+    elif feed.kind == "venue":
+        yield CheckRow("candles", True, f"{feed.timeframe} of {around.config.broker.venue}, read without a key")
     else:
         yield CheckRow("candles", True, "the simulated market")
     for name, file in (("headlines", sentiment.headlines), ("calendar", sentiment.calendar)):

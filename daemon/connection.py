@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from daemon.fallback import fallback_of
 from daemon.notify import Notifier
 from daemon.paths import AccountPaths, secrets_folder, state_root
 from daemon.patience import patiently
+from daemon.rights import demand_harmless
 from daemon.secrets import Secret, read_secret
 from domain.bars import BarSeries
 from domain.clock import Clock
@@ -36,6 +38,8 @@ VENUE_SECRET: Final = "venue_secret"  # noqa: S105 - the name of a secret, not o
 VENUE_PASSPHRASE: Final = "venue_passphrase"  # noqa: S105 - the name of a secret, not one
 FOLLOWED_KEY: Final = "venue_followed"
 """What this account trades: one journal is one account at one venue, on one timeframe."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,6 +94,7 @@ async def _connected(
     _demand_same_story(config, journal)
     account = await patiently(lambda: account_of(config, credentials, clock), notifier, "the venue does not answer")
     exits.push_async_callback(account.close)
+    _log.info("key_rights", extra={"finding": demand_harmless(await account.rights())})
     currency = _currency_of(config, account)
     instruments = instruments_of(account.markets, shorts=account.abilities.shorts, currency=currency)
     feed = await _followed(config, paths, journal, clock, environ, notifier, exits, instruments)

@@ -50,6 +50,7 @@ class LiveSchedule:
         self._fires: dict[str, Fires] = {job.name: job.trigger.build() for job in self._jobs}
         self._reached: dict[str, datetime] = {}
         self._failing: set[str] = set()
+        self._reasons: dict[str, str] = {}
         self._running: dict[asyncio.Task[None], str] = {}
         self._owned: set[asyncio.Task[None]] = set()
         self._fault: asyncio.Future[None] | None = None
@@ -164,10 +165,7 @@ class LiveSchedule:
         error: BaseException | None,
         found: str | None,
     ) -> None:
-        if error is not None:
-            # What our own errors say is enough; of any other the place is wanted too.
-            told = None if isinstance(error, RatchetError) else error
-            _log.error("job_failed", extra={"job": job.name, "reason": str(error)}, exc_info=told)
+        self._tell(job, error)
         # A vital job that failed once has until its next run to make it good; then it counts as standing still.
         if error is None or not job.vital or job.name not in self._failing:
             self._watch.progress(job.name)
@@ -183,6 +181,18 @@ class LiveSchedule:
             detail=detail,
         )
         self._finished(run, error)
+
+    def _tell(self, job: Job, error: BaseException | None) -> None:
+        """Log that a job failed once for each reason in a row, and once that it works again."""
+        before, reason = self._reasons.pop(job.name, None), None if error is None else str(error)
+        if reason is not None:
+            self._reasons[job.name] = reason
+            if reason != before:
+                # What our own errors say is enough; of any other the place is wanted too.
+                place = None if isinstance(error, RatchetError) else error
+                _log.error("job_failed", extra={"job": job.name, "reason": reason}, exc_info=place)
+        elif before is not None:
+            _log.info("job_works_again", extra={"job": job.name})
 
     def _reach(self, job: Job, now: datetime) -> datetime:
         """The newest fire time up to `now`, which this run is for; earlier ones since the last run were missed."""
