@@ -156,6 +156,14 @@ class Broker(Protocol):
         ...
 
 
+class Refoundable(Protocol):
+    """What a venue's broker offers beside the protocol: to begin an account again from what the venue holds now."""
+
+    async def refound(self, believed: Decimal) -> CashEvent:
+        """Holdings count as not ours from here on; the reset that is told makes a balance of `believed` the venue's."""
+        ...
+
+
 def demand_approval(intent: Intent, now: datetime) -> None:
     """Raise `Denied` unless the intent's approval covers it now; every broker calls this before its first byte.
 

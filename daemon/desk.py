@@ -13,6 +13,7 @@ from domain.clock import Clock
 from domain.decisions import ExitCause
 from domain.holds import Hold
 from journal.batch import Batch
+from trading.rebase import rebase
 from trading.trades import Trade
 from trading.valuation import floating_profit
 
@@ -94,6 +95,12 @@ class ServiceDesk:
             hold = self._trading.commands.halt(who=scrub(who), why=scrub(why), batch=batch)
             await self._trading.session.execute([], batch)
         return {"hold": _hold(hold)}
+
+    async def rebase(self, *, who: str, why: str) -> Document:
+        async with self._trading.session.one_at_a_time:
+            reset = await rebase(self._trading.session, self._trading.commands, who=scrub(who), why=scrub(why))
+            await self._trading.session.settle()
+        return {"reset": str(reset.amount), "balance": str(self._trading.session.books.balance)}
 
     def healthy(self) -> Condition:
         overdue = self._overdue()

@@ -15,12 +15,12 @@ from domain.orders import Leg, OrderState
 from learning.blend import PROBABILITY_BELOW_THRESHOLD, SCORE_BELOW_MINIMUM
 from market.feed import Feed, Moment
 from risk.reasons import REASONS as RISK_REASONS
-from trading.books import CHANGE_REFUSED, LATE_ORDER
 from trading.guardian import UNPROTECTED
+from trading.incidents import CHANGE_REFUSED, FOREIGN_ORDER, LATE_ORDER
 from trading.reconcile import Mismatch
 from trading.scan import SCAN_REASONS
 
-INCIDENTS = ("foreign_order", CHANGE_REFUSED, LATE_ORDER, UNPROTECTED)
+INCIDENTS = (FOREIGN_ORDER, CHANGE_REFUSED, LATE_ORDER, UNPROTECTED)
 """What goes wrong between bars, by name; what reconciliation finds has names of its own."""
 
 VERSION = version("ratchet-trader")

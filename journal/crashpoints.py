@@ -22,6 +22,18 @@ POINTS = (
     "orders.after_send",
     "paper.before_commit",
     "paper.after_commit",
+    "ccxt.before_founding",
+    "ccxt.after_founding",
+    "ccxt.before_sent_row",
+    "ccxt.after_sent_row",
+    "ccxt.before_request",
+    "ccxt.after_request",
+    "ccxt.before_answer",
+    "ccxt.after_answer",
+    "ccxt.before_facts",
+    "ccxt.after_facts",
+    "ccxt.before_round",
+    "ccxt.after_round",
 )
 """Every place there is: a test compares them with the source, and another crosses each of them by a crash."""
 

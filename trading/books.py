@@ -14,20 +14,22 @@ from decimal import Decimal
 from brokers.protocol import BrokerEvent, EventKind
 from domain.decisions import Decision
 from domain.errors import Impossible
-from domain.identity import digest
 from domain.numbers import ZERO
 from domain.orders import TERMINAL, TRANSITIONS, Action, Fill, Intent, Leg, Order, OrderState
 from domain.positions import Position, opened_by, realized_by
-from domain.records import CashEvent, CashKind, Incident
+from domain.records import CashEvent, CashKind
 from journal.batch import Batch
+from trading.incidents import change_refused, foreign_order, late_order
 from trading.trades import Changes, Trade
 
 CURSOR_KEY = "broker_cursor"
 CHANGES_KEY = "unanswered_changes"
 """Ids of the replacements and cancels that the venue has not answered: no row of theirs says so."""
 
-CHANGE_REFUSED = "change_refused"
-LATE_ORDER = "late_order"
+GIVEN_UP_KEY = "given_up_at"
+"""When a person last began the account anew: what was there before is not there any more."""
+
+GIVEN_UP = "given up: the account was begun anew"
 
 _STATE_OF_EVENT = {
     EventKind.ACCEPTED: OrderState.ACCEPTED,
@@ -158,6 +160,28 @@ class Books:
         self.closed.pop(decision.instrument, None)
         self.trades[decision.instrument] = Trade(decision=decision)
 
+    def give_up(self, at: datetime, changes: Changes) -> None:
+        """Let go of everything that was believed to be at the venue: it is no longer there. Nothing is booked for it.
+
+        Orders end, positions are closed as they stand, and their decisions are labelled by their shadows.
+        """
+        for order in self.all_open_orders():
+            answered = order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+            state = OrderState.CANCELLED if answered else OrderState.ABSENT
+            self.set_state(order, state, at, changes, reason=GIVEN_UP)
+        for trade in list(self.trades.values()):
+            if trade.position is not None and trade.position.is_open:
+                trade.position = trade.position.swept(at)
+                changes.batch.add(trade.position)
+            changes.unfilled.append(trade.decision)
+            self.closed[trade.decision.instrument] = self.trades.pop(trade.decision.instrument)
+            self._all_ids.pop(trade.trade_id, None)
+        self.intents.clear()
+        self._note_changes(changes.batch)
+        changes.batch.put_state(GIVEN_UP_KEY, json.dumps(at.isoformat()))
+        self.dust.clear()
+        self.dust_cost = ZERO
+
     def restore(self, order: Order) -> None:
         """Take an order over from the journal."""
         self._remember(order)
@@ -213,13 +237,11 @@ class Books:
             self._note_changes(changes.batch)
         order = self.orders.get(event.client_order_id or "")
         if order is None:
-            told = f"the venue told of order {event.client_order_id}, which is not ours ({event.kind})"
-            self._note(event, "foreign_order", None, told, changes)
+            changes.batch.add(foreign_order(event))
             return
         changes.touched.add(order.intent.instrument)
         if order.state is OrderState.ABSENT:
-            told = f"the venue told of order {order.client_order_id} after having had no such order ({event.kind})"
-            self._note(event, LATE_ORDER, order.intent.instrument, told, changes)
+            changes.batch.add(late_order(event, order))
         if event.fill is not None:
             self._apply_fill(event.fill, order, changes)
         elif event.kind is EventKind.REPLACED:
@@ -255,15 +277,7 @@ class Books:
         if order is None or order.state in TERMINAL:
             return  # overtaken by a fill or a cancel
         self.refused_changes[order.client_order_id] = self.refused_changes.get(order.client_order_id, 0) + 1
-        changes.batch.add(
-            Incident(
-                incident_id=refusal_id(intent.client_order_id),
-                at=at,
-                kind=CHANGE_REFUSED,
-                instrument=intent.instrument,
-                detail=f"the {intent.action} of order {order.client_order_id} came to nothing: {reason}",
-            )
-        )
+        changes.batch.add(change_refused(intent, order, at, reason))
 
     def _apply_fill(self, fill: Fill, order: Order, changes: Changes) -> None:
         key = (fill.venue, fill.trade_id)
@@ -371,10 +385,6 @@ class Books:
         waiting = [intent.client_order_id for intent in self.intents.values() if intent.action is not Action.PLACE]
         batch.put_state(CHANGES_KEY, json.dumps(waiting))
 
-    def _note(self, event: BrokerEvent, kind: str, instrument: str | None, detail: str, changes: Changes) -> None:
-        name = digest("incident", event.kind, event.client_order_id, event.at.isoformat())
-        changes.batch.add(Incident(incident_id=name, at=event.at, kind=kind, instrument=instrument, detail=detail))
-
     def _forget_finished(self, changes: Changes) -> None:
         """Drop what no later event can concern: orders of closed trades stay only in the journal."""
         for trade in changes.closed:
@@ -383,8 +393,3 @@ class Books:
                 del self.trades[instrument]
                 self.closed[instrument] = trade
             self._all_ids.pop(trade.trade_id, None)
-
-
-def refusal_id(change_id: str) -> str:
-    """The name of the incident that a refused replacement or cancel leaves behind."""
-    return digest("refused", change_id)

@@ -80,6 +80,11 @@ class Commands:
                     intents.extend(self._protection.cancel([entry], self._books, now, "flatten"))
         return intents
 
+    def note_rebase(self, *, who: str, why: str, batch: Batch) -> None:
+        """Record that a person begins the account anew; see `trading/rebase.py` for what follows."""
+        self._demand_reason("account rebase", why)
+        self._note("account_rebase", who, why, {}, batch)
+
     def _hold(self, name: str, effect: Effect, who: str, why: str, batch: Batch) -> Hold:
         self._demand_reason(name, why)
         now = self._clock.now()

@@ -76,6 +76,12 @@ class HoldBook:
                 cleared.append(ended)
         return tuple(cleared)
 
+    def clear_cause(self, cause: HoldCause, at: datetime, who: str, why: str, batch: Batch) -> None:
+        """A recorded human command mends what one kind of latched hold stood for."""
+        for hold in list(self._holds.values()):
+            if hold.cause is cause and hold.latched:
+                self._clear(hold.cleared(at, who, why), batch)
+
     def in_force(self, now: datetime) -> tuple[Hold, ...]:
         """Every hold in force, oldest first."""
         if not self._holds:

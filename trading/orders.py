@@ -106,6 +106,16 @@ class OrderDesk:
             await self._settle(changes)
             await self._take_in()
 
+    async def let_go(self, changes: Changes) -> None:
+        """Make durable that everything believed to be at the venue is given up; nothing follows from it there."""
+        async with self._turn:
+            self._durable.clear()
+            if self.listener is not None:
+                self.listener.on_changes(changes)
+            stamp(changes.batch, self._clock)
+            await self._commit(changes.batch, ())
+            self.forbidden = None
+
     async def recheck(self, orders: Iterable[Order]) -> None:
         """Ask by id about orders that the venue does not list though we believe they rest; ended ones end here."""
         async with self._turn:

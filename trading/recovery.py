@@ -13,9 +13,10 @@ from domain.orders import TERMINAL, Action, Fill, Intent, Leg, Order, OrderState
 from domain.records import CashKind, EquityPoint, Scan
 from journal.reader import Reader
 from trading.aftermath import Aftermath
-from trading.books import CHANGE_REFUSED, CHANGES_KEY, CURSOR_KEY, Books, refusal_id
+from trading.books import CHANGES_KEY, CURSOR_KEY, GIVEN_UP_KEY, Books
 from trading.data_watch import DataWatch
 from trading.holds import HoldBook
+from trading.incidents import CHANGE_REFUSED, refusal_id
 from trading.intents import leaving_cause
 from trading.news import News
 from trading.orders import CLOCK_KEY
@@ -70,8 +71,10 @@ def _restore_trades(books: Books, orders: Collection[Order], fills: Sequence[Fil
     """Trades whose entry may still fill or whose position is open, in the order they were decided; and of each
     instrument the last one, if it never had a fill or is over."""
     positions = {position.position_id: position for position in read.positions()}
+    given_up = read.state(GIVEN_UP_KEY)
+    since = None if given_up is None else datetime.fromisoformat(json.loads(given_up))
     for held in positions.values():
-        if held.dust:
+        if held.dust and (since is None or held.updated_at > since):
             books.keep_dust(held)
     ended: dict[str, Order] = {}
     for order in orders:

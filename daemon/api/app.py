@@ -106,6 +106,11 @@ def _add_command_routes(app: FastAPI, desk: Desk) -> None:
         """Send nothing more."""
         return dict(await desk.halt(who=body.who, why=body.why))
 
+    @app.post("/v1/account/rebase")
+    async def rebase(body: CommandBody) -> dict[str, Any]:
+        """Start a new ledger from what the venue holds now, after it was reset."""
+        return dict(await desk.rebase(who=body.who, why=body.why))
+
 
 def _condition(condition: Condition, response: Response) -> dict[str, Any]:
     response.status_code = 200 if condition.ok else 503

@@ -46,6 +46,10 @@ class Desk(Protocol):
         """Send nothing more; protective orders stay at the venue."""
         ...
 
+    async def rebase(self, *, who: str, why: str) -> Document:
+        """Start a new ledger from what the venue holds now; only where a hold calls for it."""
+        ...
+
     def healthy(self) -> Condition:
         """Whether due work makes progress."""
         ...

@@ -15,6 +15,9 @@ def register(app: typer.Typer) -> None:
     """Add the commanding verbs."""
     for verb in (pause, resume, flatten, halt):
         app.command(rich_help_panel="Commands to a running daemon")(verb)
+    account = typer.Typer(name="account", no_args_is_help=True, help="Begin a venue's account anew after it was reset.")
+    account.command()(rebase)
+    app.add_typer(account, rich_help_panel="Commands to a running daemon")
 
 
 def pause(
@@ -48,6 +51,13 @@ def halt(
 ) -> None:
     """Send nothing more; protective orders stay at the venue."""
     _command("halt", {}, why, who, account, state, json_)
+
+
+def rebase(
+    why: Why, who: Who = None, account: AccountName = None, state: StateDirectory = None, json_: AsJson = False
+) -> None:
+    """Start a new ledger from what the venue holds now; only after its account was reset, as testnets are at times."""
+    _command("account/rebase", {}, why, who, account, state, json_)
 
 
 def _command(
