@@ -56,6 +56,9 @@ LATE_BARS = 2
 class Session:
     """The parts of one account's trading, put together by the daemon's wiring."""
 
+    last_scan: Scan | None = None
+    last_point: EquityPoint | None = None
+
     def __init__(
         self,
         *,
@@ -102,8 +105,6 @@ class Session:
         self.guardian = guardian
         self.operator = operator
         self.observer = observer
-        self.last_scan: Scan | None = None
-        self.last_point: EquityPoint | None = None
         self.heard_until: datetime | None = None
         self.weights: Mapping[str, float] = {}
         self.one_at_a_time = asyncio.Lock()
