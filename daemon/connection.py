@@ -27,7 +27,7 @@ from journal.crashpoints import reach
 from journal.journal import Journal
 from market.venue_feed import VenueFeed
 from market.venue_history import load_history
-from market.venue_instruments import instruments_of
+from market.venue_instruments import instruments_of, with_spread_limits
 from venues.account import CcxtAccount
 from venues.credentials import Credentials
 from venues.opening import open_account, open_market
@@ -167,6 +167,7 @@ async def _followed(
         "the venue's candles cannot be read",
     )
     _keep(journal, history)
+    instruments = with_spread_limits(instruments, history)
     told = VenueFeed(
         name=f"{section.venue} {section.market}",
         timeframe=feed.timeframe,

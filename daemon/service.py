@@ -76,7 +76,7 @@ async def _serve_account(config: Config, paths: AccountPaths, journal: Journal, 
     else:
         from daemon.connection import connect  # noqa: PLC0415 - brings the venues' library, which few runs need
 
-        source = venue_source(config, await connect(config, paths, journal, clock, environ, notifier), clock)
+        source = venue_source(config, await connect(config, paths, journal, clock, environ, notifier))
     try:
         await _Service(config, paths, journal, environ, clock=clock, notifier=notifier, source=source).run()
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from daemon.replay import account_currency
 from daemon.settings import blackout_of
 from daemon.wiring import Trading
 from domain.bars import BarSeries, Quote
-from domain.clock import Clock
 from journal.batch import Batch
 from journal.journal import Journal
 from market.feed import Feed
+from market.venue_feed import Gathered, VenueFeed
 from sentiment.blackout import Blackout
 from sentiment.calendar import EventCalendar, load_calendar
 
@@ -94,17 +93,33 @@ def _take_in_growth(feed: GrowingMarket, trading: Trading, config: Config) -> No
     news.follow(events, EventCalendar(events), Blackout(events, blackout_of(config, complete=True)))
 
 
-def venue_source(config: Config, connection: Connection, clock: Clock) -> LiveSource:
+def _take_in_bars(feed: VenueFeed, gathered: Gathered, trading: Trading) -> None:
+    """Journal every bar that came, late ones too, each with who gave it; and log what did not come."""
+    batch = Batch()
+    for symbol, (start, stop) in gathered.added.items():
+        for part in feed.parts(symbol, start, stop):
+            batch.add_bars(part, 0, len(part))
+    if len(batch):
+        trading.writer.defer(batch)
+    for symbol, why in gathered.silent.items():
+        _log.warning("candle_missing", extra={"instrument": symbol, "reason": why})
+    for kind, count in gathered.rejected.items():
+        _log.warning("candles_rejected", extra={"kind": kind, "count": count})
+
+
+def venue_source(config: Config, connection: Connection) -> LiveSource:
     """A venue's demo account and its candles."""
     feed, calendar = connection.feed, config.sentiment.calendar
 
-    async def fetch(until: datetime) -> None:
-        gathered = await feed.gather(until)
-        while gathered.again_at is not None:
-            await asyncio.sleep(max(0.0, (gathered.again_at - clock.now()).total_seconds()))
-            gathered = await feed.gather(clock.now())
-        for symbol, why in gathered.silent.items():
-            _log.warning("candle_missing", extra={"instrument": symbol, "reason": why})
+    fetched: list[Gathered] = []
+
+    async def fetch(_until: datetime) -> None:
+        fetched.append(await feed.follow())
+
+    def follow(trading: Trading, _until: datetime) -> None:
+        for gathered in fetched:
+            _take_in_bars(feed, gathered, trading)
+        fetched.clear()
 
     return LiveSource(
         feed=feed,
@@ -112,6 +127,7 @@ def venue_source(config: Config, connection: Connection, clock: Clock) -> LiveSo
         sources=Sources(events=None if calendar is None else load_calendar(calendar), read_news=False),
         currency=connection.currency,
         fetch=fetch,
+        follow=follow,
         broker=connection.broker,
         quotes=feed.quotes,
         measure_skew=connection.account.measure_clock,

@@ -100,7 +100,7 @@ class Snapshots:
         )
 
     def _unprotected(self) -> int:
-        """Open positions whose resting stops do not cover what is held."""
+        """Open positions whose resting stops do not cover what can be sold: whole lots of what is held."""
         books = self._trading.session.books
         count = 0
         for trade in books.open_trades():
@@ -109,6 +109,8 @@ class Snapshots:
                 for order in books.open_orders(trade.trade_id, Leg.STOP)
                 if order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
             )
-            if trade.position is not None and resting < abs(trade.position.quantity):
-                count += 1
+            if trade.position is None:
+                continue
+            instrument = self._trading.session.view.instruments[trade.position.instrument]
+            count += resting < instrument.quantity(abs(trade.position.quantity))
         return count

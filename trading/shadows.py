@@ -30,6 +30,7 @@ class _Shadow:
     decision: Decision
     side: Side
     decided_index: int
+    met_index: int
     stop: float
     target: float
     risk: float
@@ -69,6 +70,7 @@ class ShadowBook:
                 decision=decision,
                 side=signal.side,
                 decided_index=index,
+                met_index=index,
                 stop=signal.stop_price,
                 target=signal.target_price,
                 risk=signal.risk_per_unit,
@@ -86,12 +88,10 @@ class ShadowBook:
             index = bars.index_of(decision.bar_opened_at)
             self.follow(decision, index)
             shadow = self._open[decision.instrument][-1]
-            for each in range(index + 1, upto(decision.instrument) + 1):
-                outcome = self._step(shadow, bars, each)
-                if outcome is not None:
-                    self._open[decision.instrument].remove(shadow)
-                    met.append(outcome)
-                    break
+            outcome = self._through(shadow, bars, upto(decision.instrument))
+            if outcome is not None:
+                self._open[decision.instrument].remove(shadow)
+                met.append(outcome)
         return met
 
     def step(self, symbol: str, index: int) -> list[tuple[Decision, Outcome]]:
@@ -103,7 +103,8 @@ class ShadowBook:
         ended: list[tuple[Decision, Outcome]] = []
         staying: list[_Shadow] = []
         for shadow in shadows:
-            outcome = self._step(shadow, bars, index)
+            # A live feed may tell a bar without the one before it, which came too late: the shadow met it all the same.
+            outcome = self._through(shadow, bars, index)
             if outcome is None:
                 staying.append(shadow)
             else:
@@ -124,6 +125,15 @@ class ShadowBook:
                 outcome = self._end(shadow, bars, index, price, ExitCause.END_OF_DATA, at_open=False)
                 ended.append((shadow.decision, outcome))
         return ended
+
+    def _through(self, shadow: _Shadow, bars: Bars, index: int) -> Outcome | None:
+        """Follow one shadow through every bar after the last it met, up to `index`."""
+        for each in range(shadow.met_index + 1, index + 1):
+            shadow.met_index = each
+            outcome = self._step(shadow, bars, each)
+            if outcome is not None:
+                return outcome
+        return None
 
     def _step(self, shadow: _Shadow, bars: Bars, index: int) -> Outcome | None:
         if index <= shadow.decided_index:
