@@ -52,6 +52,7 @@ class Books:
         self.account = account
         self.currency = currency
         self._is_dust = is_dust
+        self.foreign: dict[str, Decimal] = {}
         self.dust: dict[str, Decimal] = {}
         self.dust_cost = ZERO
         self.orders: dict[str, Order] = {}

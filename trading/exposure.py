@@ -9,7 +9,7 @@ from domain.decisions import Decision
 from domain.errors import NoRate
 from domain.instruments import Instrument
 from domain.numbers import ZERO, decimal_of
-from domain.orders import Leg, OrderState
+from domain.orders import Leg, OrderState, Side
 from domain.positions import Position
 from risk.snapshot import Exposure
 from trading.books import Books
@@ -39,7 +39,26 @@ class Exposures:
                 )
                 for each in books.open_orders(trade.trade_id, Leg.ENTRY)
             )
+        foreign = {symbol: held for symbol, held in books.foreign.items() if symbol in self._view.tradable}
+        found.extend(self._foreign(symbol, quantity, now) for symbol, quantity in foreign.items())
         return found
+
+    def _foreign(self, symbol: str, quantity: Decimal, now: datetime) -> Exposure:
+        """What somebody else holds on this account: it uses up exposure and margin like our own; where its stop lies,
+        if it has one, is not known."""
+        price = self._view.last_close(symbol)
+        if price is None:
+            raise NoRate(f"what the venue holds of {symbol} beyond our own cannot be valued")
+        return Exposure(
+            instrument=self._view.instruments[symbol],
+            side=Side.BUY if quantity > 0 else Side.SELL,
+            quantity=abs(quantity),
+            price=decimal_of(price),
+            fx_rate=self._view.fx(symbol, now),
+            risk=ZERO,
+            unknown=True,
+            in_flight=False,
+        )
 
     def in_flight(self, decision: Decision, now: datetime) -> Exposure:
         """The exposure of an entry that was approved a moment ago."""

@@ -67,6 +67,13 @@ def held_at_venue(books: Books) -> dict[str, Decimal]:
     return {symbol: quantity for symbol, quantity in held.items() if quantity}
 
 
+def held_by_others(books: Books, report: VenueReport) -> dict[str, Decimal]:
+    """What the venue holds beyond our own, by instrument, signed: nobody here opened it, and nobody here trades it."""
+    ours = held_at_venue(books)
+    beyond = {symbol: theirs - ours.get(symbol, ZERO) for symbol, theirs in sorted(report.positions.items())}
+    return {symbol: quantity for symbol, quantity in beyond.items() if quantity}
+
+
 def cash_at_venue(books: Books, *, spot: bool) -> Decimal:
     """The cash the venue should name: where holdings are paid for in full, what they cost has left it.
 
