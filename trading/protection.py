@@ -145,10 +145,7 @@ class Protection:
     def _close(self, trade: Trade, position: Position, cause: ExitCause, draft: _Draft) -> None:
         if draft.books.open_orders(trade.trade_id, Leg.CLOSE):
             return
-        locking = [] if self._stacks else draft.books.open_orders(trade.trade_id, Leg.STOP)
-        if locking:
-            trade.leaving = cause
-            self._withdraw(locking, draft, leaving_reason(cause))
+        if not self._stacks and self._waits_for_room(trade, cause, draft):
             return
         quantity = self._sellable(position)
         if not quantity:
@@ -164,6 +161,20 @@ class Protection:
                 reason=cause,
             )
         )
+
+    def _waits_for_room(self, trade: Trade, cause: ExitCause, draft: _Draft) -> bool:
+        """Take back the stop that locks what is to be sold; whether it must be gone before the sale.
+
+        Of a stop without an answer nobody knows whether it locks anything. What lies bare does not wait for that: if
+        the stop rests after all, the sale is refused and the stop protects.
+        """
+        stops = draft.books.open_orders(trade.trade_id, Leg.STOP)
+        resting = [order for order in stops if order.state not in _UNANSWERED]
+        if not resting and (not stops or cause is ExitCause.UNPROTECTED):
+            return False
+        trade.leaving = cause
+        self._withdraw(resting, draft, leaving_reason(cause))
+        return True
 
     def _size(self, trade: Trade, position: Position, leg: Leg, price: Decimal, draft: _Draft) -> None:
         """One protective leg: placed if missing, resized if the position changed."""
@@ -250,9 +261,11 @@ def _unfinished_close(trade: Trade, books: Books) -> ExitCause | None:
         return ExitCause.LATE_FILL
     orders = books.orders_of(trade.trade_id)
     closes = [order for order in orders if order.intent.leg is Leg.CLOSE]
-    if closes and closes[-1].state in REFUSED:
-        return ExitCause(closes[-1].intent.reason)
     stops = books.open_orders(trade.trade_id, Leg.STOP)
+    if closes and closes[-1].state in REFUSED:
+        cause = ExitCause(closes[-1].intent.reason)
+        # A close for want of a stop is not wanted any more once a stop rests.
+        return None if stops and cause is ExitCause.UNPROTECTED else cause
     if not stops and books.refused(trade.trade_id, Leg.STOP) >= ATTEMPTS:
         return ExitCause.UNPROTECTED
     return None

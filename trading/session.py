@@ -49,9 +49,6 @@ OPENING = timedelta(milliseconds=1)
 
 PROTECTED = "every position rests behind a stop"
 
-LATE_BARS = 2
-"""A close that is met later than this is history: what it filled is taken in, but nothing is decided on it."""
-
 
 class Session:
     """The parts of one account's trading, put together by the daemon's wiring."""
@@ -134,7 +131,8 @@ class Session:
         self._end_shadows(moment, batch)
         point = self._mark(moment.at, batch)
         intents: list[Intent] = []
-        if self.clock.now() - moment.at > LATE_BARS * self.view.timeframe.span:
+        if self.clock.now() - moment.at >= self.view.timeframe.span:
+            # The next close has come already: what this one filled is taken in, but to decide on it is too late.
             scanned = self._missed(moment)
         else:
             now = self.clock.now()

@@ -1,29 +1,35 @@
 """What the broker contract needs of each kind of broker: the broker itself, and hands on its market and clock.
 
-A new broker plugs in by writing a harness and adding it to `HARNESSES`.
+A new broker plugs in by writing a harness and adding what begins one to `HARNESSES`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
+
+from ccxt_harness import CcxtHarness
 
 from brokers.paper.broker import PaperBroker
 from brokers.paper.settings import PaperSettings
 from brokers.protocol import Broker
 from domain.clock import SteppedClock, to_epoch
 from domain.instruments import AssetClass, FxRates, Instrument
+from venues.records import MarketKind
 
 START = datetime.fromisoformat("2024-03-04T00:00:00+00:00")
 SYMBOL = "BTCUSD"
 
 
 class BrokerHarness(Protocol):
-    """One account with enough money for a few units at a price of 100, whose market trades only when told."""
+    """One account with enough money for a few units at a price of 100, whose market trades only when told.
+
+    A market order may be answered by the price that stands (a venue) or by the next one (bars on paper).
+    """
 
     broker: Broker
     account: str
@@ -114,4 +120,20 @@ class PaperHarness:
         self.broker.market_ranges(self.now(), [(SYMBOL, opened, price, price, price, price, volume, 0.0)], self._rates)
 
 
-HARNESSES: dict[str, Callable[[Path], BrokerHarness]] = {"paper": PaperHarness}
+async def _paper(folder: Path) -> BrokerHarness:
+    return PaperHarness(folder)
+
+
+async def _spot(folder: Path) -> BrokerHarness:
+    return await CcxtHarness.begun(folder, MarketKind.SPOT)
+
+
+async def _linear(folder: Path) -> BrokerHarness:
+    return await CcxtHarness.begun(folder, MarketKind.LINEAR)
+
+
+HARNESSES: dict[str, Callable[[Path], Awaitable[BrokerHarness]]] = {
+    "ccxt_linear": _linear,
+    "ccxt_spot": _spot,
+    "paper": _paper,
+}

@@ -1,0 +1,1 @@
+"""Demo accounts at venues: the `Broker` protocol over one account's link, with a durable log of what was heard."""
