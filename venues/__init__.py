@@ -1,1 +1,1 @@
-"""The one door to each outside venue; today it guards that only demo hosts are ever spoken to."""
+"""The one door to each outside venue: demo hosts alone may be traded with, public data is read without a key."""
