@@ -53,6 +53,7 @@ class Books:
         self.currency = currency
         self._is_dust = is_dust
         self.foreign: dict[str, Decimal] = {}
+        self.short_of: frozenset[str] = frozenset()
         self.dust: dict[str, Decimal] = {}
         self.dust_cost = ZERO
         self.orders: dict[str, Order] = {}

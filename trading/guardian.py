@@ -27,6 +27,9 @@ from trading.trades import Trade
 BARE_FOR = timedelta(seconds=5)
 """How long an open position may lie without a resting stop before it is closed."""
 
+MOST_DOUBLINGS = 6
+"""Each refused close doubles the pause before the next try, up to about five minutes."""
+
 UNPROTECTED = "unprotected_position"
 _RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
@@ -66,13 +69,17 @@ class Guardian:
     def _is_bare(self, trade: Trade) -> bool:
         stops = self._books.open_orders(trade.trade_id, Leg.STOP)
         resting = any(order.state in _RESTING for order in stops)
+        if trade.decision.instrument in self._books.short_of:
+            return False  # the venue says that less is there: what to sell is for a person to say
         return not resting and not self._books.open_orders(trade.trade_id, Leg.CLOSE)
 
     def _is_bare_too_long(self, trade: Trade, now: datetime) -> bool:
         if not self._is_bare(trade):
             self._bare_since.pop(trade.trade_id, None)
             return False
-        return now - self._bare_since.setdefault(trade.trade_id, now) >= BARE_FOR
+        refused = min(self._books.refused(trade.trade_id, Leg.CLOSE), MOST_DOUBLINGS)
+        since = self._bare_since.setdefault(trade.trade_id, now)
+        return now - since >= BARE_FOR * (1 << refused)
 
     def _note(self, trade: Trade, now: datetime, batch: Batch) -> None:
         symbol = trade.decision.instrument

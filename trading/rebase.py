@@ -26,8 +26,8 @@ async def rebase(session: Session, commands: Commands, *, who: str, why: str) ->
     """
     if not hasattr(session.broker, "refound"):
         raise InvalidInput("this account is on paper: it has no venue that could have been reset")
-    if not session.holds.has(HoldCause.VENUE, None):
-        raise InvalidInput("the account at the venue is the one we know: there is nothing to begin anew")
+    if not session.holds.has(HoldCause.VENUE, None) and not session.books.short_of:
+        raise InvalidInput("the venue holds what our fills add up to: there is nothing to begin anew")
     now, changes = session.clock.now(), Changes()
     commands.note_rebase(who=who, why=why, batch=changes.batch)
     session.books.give_up(now, changes)

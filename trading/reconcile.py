@@ -74,6 +74,12 @@ def held_by_others(books: Books, report: VenueReport) -> dict[str, Decimal]:
     return {symbol: quantity for symbol, quantity in beyond.items() if quantity}
 
 
+def short_at_venue(books: Books, report: VenueReport) -> frozenset[str]:
+    """Instruments of which a complete report shows less than our fills add up to, or the other side of it."""
+    ours = held_at_venue(books).items()
+    return frozenset(symbol for symbol, own in ours if report.positions.get(symbol, ZERO) * own < own * own)
+
+
 def cash_at_venue(books: Books, *, spot: bool) -> Decimal:
     """The cash the venue should name: where holdings are paid for in full, what they cost has left it.
 

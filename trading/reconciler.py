@@ -14,7 +14,16 @@ from trading.books import Books
 from trading.holds import HoldBook
 from trading.observer import Observer
 from trading.orders import OrderDesk
-from trading.reconcile import Finding, Mismatch, cash_at_venue, compare, held_at_venue, held_by_others, is_wiped
+from trading.reconcile import (
+    Finding,
+    Mismatch,
+    cash_at_venue,
+    compare,
+    held_at_venue,
+    held_by_others,
+    is_wiped,
+    short_at_venue,
+)
 
 REPORT_TRIES = 3
 """How often a report is asked for anew because something happened meanwhile."""
@@ -52,6 +61,7 @@ class Reconciler:
         )
         if report.complete:
             self._books.foreign = held_by_others(self._books, report)
+            self._books.short_of = short_at_venue(self._books, report)
         self._act(findings, report, now, batch)
         if is_wiped(self._books, report, findings):
             self._latch_wiped(report, now, batch)

@@ -93,15 +93,15 @@ async def test_a_close_that_is_always_refused_halts_the_rest_and_is_tried_on(beg
     rig.venue.faults.refuses = lambda intent: intent.leg in (Leg.STOP, Leg.CLOSE)
     await rig.opens()
     assert rig.books.refused(rig.trade().trade_id, Leg.CLOSE) == ATTEMPTS
-    await seconds_pass(rig, 2 * int(BARE_FOR / SECOND) + 2)
+    await seconds_pass(rig, 2**ATTEMPTS * int(BARE_FOR / SECOND) + 2)
     (hold,) = [each for each in rig.session.holds.in_force(rig.clock.now()) if each.cause is HoldCause.UNPROTECTED]
     assert (hold.effect, hold.latched) == (Effect.HALT, True)
     tried = len(of_leg(rig, Leg.CLOSE))
-    assert tried > ATTEMPTS
-    await seconds_pass(rig, int(BARE_FOR / SECOND) + 1)
-    assert len(of_leg(rig, Leg.CLOSE)) > tried
+    assert tried == ATTEMPTS + 1
+    await seconds_pass(rig, 2**tried * int(BARE_FOR / SECOND) + 1)
+    assert len(of_leg(rig, Leg.CLOSE)) == tried + 1
     rig.venue.faults.refuses = lambda _intent: False
-    await seconds_pass(rig, int(BARE_FOR / SECOND) + 1)
+    await seconds_pass(rig, 2 ** (tried + 1) * int(BARE_FOR / SECOND) + 1)
     await rig.step()
     (outcome,) = await outcomes(rig)
     assert outcome.exit_cause is ExitCause.UNPROTECTED
