@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from domain.bars import Quote
+from domain.clock import EPOCH
 from domain.decisions import ExitCause
 from domain.holds import Effect, Hold, HoldCause, new_hold
 from domain.identity import digest
@@ -24,13 +25,15 @@ from trading.protection import ATTEMPTS, Protection
 from trading.targets import reached_by_quotes
 from trading.trades import Trade
 
-BARE_FOR = timedelta(seconds=5)
-"""How long an open position may lie without a resting stop before it is closed."""
+BARE_FOR = timedelta(seconds=4)
+"""How long an open position may lie without a resting stop before it is closed: the next look and the request take
+another second, and five are the limit."""
 
 MOST_DOUBLINGS = 6
 """Each refused close doubles the pause before the next try, up to about five minutes."""
 
 UNPROTECTED = "unprotected_position"
+_RESTED = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FILLED)
 _RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 
@@ -42,17 +45,17 @@ class Guardian:
         self._protection = protection
         self._holds = holds
         self._observer = observer
-        self._bare_since: dict[str, datetime] = {}
+        self._tried: dict[str, datetime] = {}
 
     def look(self, now: datetime, quotes: Mapping[str, Quote], batch: Batch) -> list[Intent]:
         """The intents that close what is bare for too long or has reached a watched target."""
         intents: list[Intent] = []
         open_now = self._books.open_trades()
-        for gone in self._bare_since.keys() - {trade.trade_id for trade in open_now}:
-            del self._bare_since[gone]
+        for gone in self._tried.keys() - {trade.trade_id for trade in open_now}:
+            del self._tried[gone]
         for trade in open_now:
             if self._is_bare_too_long(trade, now):
-                self._bare_since[trade.trade_id] = now
+                self._tried[trade.trade_id] = now
                 self._note(trade, now, batch)
                 intents.extend(self._protection.close(trade, self._books, now, ExitCause.UNPROTECTED))
         if self._protection.watches_targets and not self._halted(now):
@@ -71,15 +74,25 @@ class Guardian:
         resting = any(order.state in _RESTING for order in stops)
         if trade.decision.instrument in self._books.short_of:
             return False  # the venue says that less is there: what to sell is for a person to say
-        return not resting and not self._books.open_orders(trade.trade_id, Leg.CLOSE)
+        # Of a close without an answer nobody knows whether it closes anything.
+        closes = self._books.open_orders(trade.trade_id, Leg.CLOSE)
+        return not resting and all(order.state is OrderState.UNKNOWN for order in closes)
 
     def _is_bare_too_long(self, trade: Trade, now: datetime) -> bool:
         if not self._is_bare(trade):
-            self._bare_since.pop(trade.trade_id, None)
+            self._tried.pop(trade.trade_id, None)
             return False
         refused = min(self._books.refused(trade.trade_id, Leg.CLOSE), MOST_DOUBLINGS)
-        since = self._bare_since.setdefault(trade.trade_id, now)
-        return now - since >= BARE_FOR * (1 << refused)
+        return now - self._bare_since(trade) >= BARE_FOR * (1 << refused)
+
+    def _bare_since(self, trade: Trade) -> datetime:
+        """Since when nothing protects it: its first fill, the end of its last stop, or the last try to close it; not
+        since somebody looks, for the process may have begun a moment ago."""
+        orders = self._books.orders_of(trade.trade_id)
+        ends = [order.updated_at for order in orders if order.intent.leg is Leg.STOP and order.state in _RESTED]
+        opened = [] if trade.position is None else [trade.position.opened_at]
+        tried = self._tried.get(trade.trade_id)
+        return max(*opened, *ends, *([] if tried is None else [tried]), EPOCH)
 
     def _note(self, trade: Trade, now: datetime, batch: Batch) -> None:
         symbol = trade.decision.instrument

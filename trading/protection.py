@@ -128,9 +128,11 @@ class Protection:
 
     def _protect(self, trade: Trade, position: Position, draft: _Draft) -> None:
         books = draft.books
-        if books.open_orders(trade.trade_id, Leg.CLOSE):
+        closes = books.open_orders(trade.trade_id, Leg.CLOSE)
+        if any(order.state is not OrderState.UNKNOWN for order in closes):
             return
-        cause = trade.leaving or _unfinished_close(trade, books)
+        # While nobody knows whether a close arrived, the position is protected as if it had not.
+        cause = None if closes else trade.leaving or _unfinished_close(trade, books)
         tried = not draft.patient and books.refused(trade.trade_id, Leg.CLOSE) >= ATTEMPTS
         if cause is not None and (not tried or _made_room(trade, books)):
             self._close(trade, position, cause, draft)

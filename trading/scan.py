@@ -82,7 +82,7 @@ class _Judged:
     approval: Approval | None
 
 
-SCAN_REASONS = ("approved", "no_rate", "nothing_to_trade")
+SCAN_REASONS = ("approved", "no_rate", "no_volatility", "nothing_to_trade")
 """Reasons of decisions that are named here; the others are named by filter, sizing and gate."""
 
 
@@ -227,6 +227,9 @@ class Scanner:
             limits=self._limits,
             account_can_short=self._can_short,
         )
+        ratio = row.get("volatility_ratio")
+        if ratio is not None and not ratio > 0:
+            return _denied("no_volatility", {"volatility_ratio": str(ratio)})
         sizing = size(self._sizing_inputs(signal, row, index, snapshot, ml, sentiment, effect, fx_rate))
         if sizing.quantity <= 0:
             return _denied(sizing.reason or "nothing_to_trade", sizing.factors)

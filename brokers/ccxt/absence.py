@@ -34,6 +34,17 @@ class Absence:
     durable: bool
     opened_at: datetime
 
+    def note_left(self) -> None:
+        """Write down, once, by when requests that nobody lived to see answered had left: before this process began.
+
+        A process that is killed again before it could prove anything then does not postpone the proof.
+        """
+        adrift = [one for one in self.log.open_orders() if one.standing is Standing.ASKED and one.left_at is None]
+        if adrift:
+            with self.log.writing("facts"):
+                for known in adrift:
+                    self.log.put_order(replace(known, left_at=max(known.sent_at, self.opened_at)))
+
     async def prove(self, intent: Intent) -> VenueOrder | None:
         """None is proof that the venue has no order of `intent`; an order is what appeared while that was shown.
 

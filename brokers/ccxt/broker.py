@@ -125,6 +125,7 @@ class CcxtBroker:
         absence = Absence(
             log=log, link=link, watch=watch, clock=clock, durable=durable, opened_at=clock.now() + link.skew
         )
+        absence.note_left()
         link.listen(watch.ring)
         return cls(
             log=log, link=link, account=owned, watch=watch, story=story, absence=absence, clock=clock, reach=reached

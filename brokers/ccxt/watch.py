@@ -55,7 +55,7 @@ class Watch:
         self._payments_to: datetime | None = None
 
     def ring(self) -> None:
-        """Something happened at the venue: look at everything, at once."""
+        """Something happened at the venue: look at the orders. Rings that follow each other closely share one look."""
         self._rung = True
 
     def sweep(self) -> None:
@@ -142,7 +142,8 @@ class Watch:
 
     def _is_full_due(self, now: datetime) -> bool:
         busy = self._log.open_orders() or any(self._log.nets().values())
-        return self._rung or _is_past(self._last_full, now, (RESTING if busy else IDLE).total_seconds())
+        pause = ASK_AGAIN if self._rung else RESTING if busy else IDLE
+        return self._sweeps or _is_past(self._last_full, now, pause.total_seconds())
 
     def _is_question_due(self, now: datetime) -> bool:
         asked = any(order.in_question or order.is_overdue(now) for order in self._log.open_orders())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from daemon.source import LiveSource
 from daemon.wiring import Trading
+from domain.bars import Quote
 from journal.batch import Batch
 from trading.clock_watch import judge_skew
+
+QUOTES_EVERY = timedelta(seconds=5)
+"""How often targets that cannot rest are compared with quotes: each quote is a question to the venue."""
 
 
 class Watch:
@@ -17,13 +21,20 @@ class Watch:
     def __init__(self, trading: Trading, source: LiveSource) -> None:
         self._trading = trading
         self._source = source
+        self._quoted_at: datetime | None = None
 
-    async def run(self, _at: datetime) -> None:
+    async def run(self, at: datetime) -> None:
         session = self._trading.session
         watched = [trade.decision.instrument for trade in session.books.open_trades()]
-        wanted = watched if session.protection.watches_targets else []
-        quotes = await self._source.quotes(wanted) if wanted else {}
+        quotes: Mapping[str, Quote] = {}
+        if watched and session.protection.watches_targets and self._is_time(at):
+            self._quoted_at = at
+            quotes = await self._source.quotes(watched)
         await session.look_after(quotes)
+
+    def _is_time(self, at: datetime) -> bool:
+        last = self._quoted_at
+        return last is None or not last <= at < last + QUOTES_EVERY
 
 
 class VenueClock:

@@ -14,7 +14,7 @@ OTHER: Final = "other"
 INSTRUMENTS_AT_MOST: Final = 50
 _WORD = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.:^=-]{0,39}")
-_BUDGETS: Final = {"reasons": 64, "jobs": 32, "sources": 16, "incidents": 32, "rejections": 32, "mismatches": 32}
+_BUDGETS: Final = {"reasons": 80, "jobs": 32, "sources": 16, "incidents": 32, "rejections": 32, "mismatches": 32}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

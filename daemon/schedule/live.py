@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from daemon.schedule.declarations import Fires, Job, following, unique
 from domain.clock import Clock
-from domain.errors import Impossible, RatchetError
+from domain.errors import Impossible, NotAvailable, RatchetError, VenueForbids
 from domain.records import JobRun
 
 CANCEL_WITHIN: Final = timedelta(seconds=5)
@@ -166,8 +166,10 @@ class LiveSchedule:
         found: str | None,
     ) -> None:
         self._tell(job, error)
-        # A vital job that failed once has until its next run to make it good; then it counts as standing still.
-        if error is None or not job.vital or job.name not in self._failing:
+        # A vital job that failed once has until its next run to make it good; then it counts as standing still. Where
+        # the venue is what stands still, starting us again would not help it.
+        unanswered = isinstance(error, NotAvailable | VenueForbids)
+        if error is None or unanswered or not job.vital or job.name not in self._failing:
             self._watch.progress(job.name)
         (self._failing.discard if error is None else self._failing.add)(job.name)
         self._announce(job)

@@ -74,12 +74,14 @@ async def test_asking_twice_in_one_second_asks_the_venue_once(bench):
     assert bench.link.asked == []
 
 
-async def test_a_ring_is_a_reason_to_ask_at_once(bench):
+async def test_a_ring_is_a_reason_to_ask_once_a_second_at_most(bench):
     await bench.limit("dip", "99")
     await bench.told()
     bench.venue.trade_at("BTCUSDT", "99")
     assert await bench.kinds("dip") == [A]
     bench.link.ring()
+    assert await bench.kinds("dip") == [A]
+    bench.wait(1)
     assert await bench.kinds("dip") == [A, F]
 
 
@@ -87,6 +89,7 @@ async def test_a_ring_during_a_round_that_failed_is_not_forgotten(bench):
     await bench.limit("dip", "99")
     await bench.told()
     bench.venue.trade_at("BTCUSDT", "99")
+    bench.wait(1)
     bench.link.ring()
     bench.faults.silent = 1
     await bench.told()
