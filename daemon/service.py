@@ -122,6 +122,7 @@ class _Service:
         self._source = source
         self._watchdog = Watchdog(monotonic=time.monotonic, feed=self._notifier.alive)
         self._is_ready = False
+        self._scan_is_owed = False
         self._exits = AsyncExitStack()
         self._feed = source.feed
         self._metrics = make_metrics(self._feed, source.currency)
@@ -264,6 +265,10 @@ class _Service:
         async def look(due: datetime) -> None:
             await watch.run(due)
             snapshots.orders()
+            if self._scan_is_owed:
+                # An answer failed in the middle of the last scan; to wait for the next bar would pass this one over.
+                await play_due_moments(self._trading, self._clock, snapshots.after)
+                self._scan_is_owed = False
 
         clock = VenueClock(self._trading, source.measure_skew, self._metrics.service.skewed)
         return (
@@ -306,6 +311,8 @@ class _Service:
             self._writer.defer(batch)
         unanswered = isinstance(error, VenueUnavailable | VenueBusy | VenueForbids)
         half_done = run.job == "scan" and not unanswered
+        if run.job == "scan":
+            self._scan_is_owed = unanswered
         if error is not None and (half_done or isinstance(error, Impossible)):
             raise error
 
