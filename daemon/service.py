@@ -45,6 +45,9 @@ CLOSE_WITHIN: Final = timedelta(seconds=3)
 SCAN_WITHIN: Final = (timedelta(seconds=3), timedelta(minutes=2))
 """A scan gets three bars, within these bounds, before it counts as standing still."""
 
+HOLD_THE_BOOKS: Final = ("scan", "watch", "reconcile", "equity")
+"""Jobs that change the books: one that fails half-way has left more in memory than was written down."""
+
 FREQUENT: Final = ("watch",)
 """Jobs whose runs are journaled only when they fail: they run every second."""
 
@@ -173,6 +176,7 @@ class _Service:
         now, last_scan = self._clock.now(), session.last_scan
         if last_scan is None:
             session.view.observe_until(now)
+        await self._judge_clock()
         self._feed.seek(now if last_scan is None else last_scan.at - timedelta(microseconds=1))
         found = await DataQuality(self._trading).run(now)
         self._finished(_run_of("data_quality", now, self._clock.now(), found), None)
@@ -182,6 +186,13 @@ class _Service:
         account = session.books.account
         self._notifier.ready(f"trading {account} on {self._feed.name}")
         _log.info("ready", extra={"account": account, "feed": self._feed.name})
+
+    async def _judge_clock(self) -> None:
+        """A clock that is off from the start blocks entries from the first scan on."""
+        measure = self._source.measure_skew
+        if measure is not None:
+            clock = VenueClock(self._trading, measure, self._metrics.service.skewed)
+            await patiently(lambda: clock.run(self._clock.now()), self._notifier, "the venue's clock is not known")
 
     async def _pass_barrier(self) -> None:
         """Nothing trades before reconciliation has succeeded; a venue that does not answer is waited for."""
@@ -301,8 +312,7 @@ class _Service:
     def _finished(self, run: JobRun, error: BaseException | None) -> None:
         """Count and keep a job's run. What a restart from the journal must put right is raised, and ends the run.
 
-        A scan that failed half-way has left more in memory than was written down; only a venue that did not answer
-        leaves everything as it was.
+        Only a venue that did not answer, or refused, leaves everything as it was.
         """
         self._metrics.service.job_ran(run.job, run.outcome, (run.finished_at - EPOCH).total_seconds())
         if run.job not in FREQUENT or error is not None:
@@ -310,7 +320,7 @@ class _Service:
             batch.add(run)
             self._writer.defer(batch)
         unanswered = isinstance(error, VenueUnavailable | VenueBusy | VenueForbids)
-        half_done = run.job == "scan" and not unanswered
+        half_done = run.job in HOLD_THE_BOOKS and not unanswered
         if run.job == "scan":
             self._scan_is_owed = unanswered
         if error is not None and (half_done or isinstance(error, Impossible)):

@@ -101,10 +101,18 @@ def _take_in_bars(feed: VenueFeed, gathered: Gathered, trading: Trading) -> None
             batch.add_bars(part, 0, len(part))
     if len(batch):
         trading.writer.defer(batch)
-    for symbol, why in gathered.silent.items():
-        _log.warning("candle_missing", extra={"instrument": symbol, "reason": why})
     for kind, count in gathered.rejected.items():
         _log.warning("candles_rejected", extra={"kind": kind, "count": count})
+
+
+def _tell_silence(now: Mapping[str, str], before: set[str]) -> None:
+    """Log once that an instrument's candles stay away, and once that they come again; `before` is kept up to date."""
+    for symbol in now.keys() - before:
+        _log.warning("candles_missing", extra={"instrument": symbol, "reason": now[symbol]})
+    for symbol in before - now.keys():
+        _log.info("candles_come_again", extra={"instrument": symbol})
+    before.clear()
+    before.update(now)
 
 
 def venue_source(config: Config, connection: Connection) -> LiveSource:
@@ -112,6 +120,7 @@ def venue_source(config: Config, connection: Connection) -> LiveSource:
     feed, calendar = connection.feed, config.sentiment.calendar
 
     fetched: list[Gathered] = []
+    silent: set[str] = set()
 
     async def fetch(_until: datetime) -> None:
         fetched.append(await feed.follow())
@@ -119,6 +128,7 @@ def venue_source(config: Config, connection: Connection) -> LiveSource:
     def follow(trading: Trading, _until: datetime) -> None:
         for gathered in fetched:
             _take_in_bars(feed, gathered, trading)
+            _tell_silence(gathered.silent, silent)
         fetched.clear()
 
     return LiveSource(

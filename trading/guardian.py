@@ -46,24 +46,32 @@ class Guardian:
         self._holds = holds
         self._observer = observer
         self._tried: dict[str, datetime] = {}
+        self._noted: dict[str, datetime] = {}
 
     def look(self, now: datetime, quotes: Mapping[str, Quote], batch: Batch) -> list[Intent]:
         """The intents that close what is bare for too long or has reached a watched target."""
         intents: list[Intent] = []
         open_now = self._books.open_trades()
-        for gone in self._tried.keys() - {trade.trade_id for trade in open_now}:
-            del self._tried[gone]
+        self._forget_closed({trade.trade_id for trade in open_now})
         for trade in open_now:
-            if self._is_bare_too_long(trade, now):
-                self._tried[trade.trade_id] = now
+            if not self._is_bare(trade):
+                self._tried.pop(trade.trade_id, None)
+            elif now - self._bare_since(trade) >= BARE_FOR:
                 self._note(trade, now, batch)
-                intents.extend(self._protection.close(trade, self._books, now, ExitCause.UNPROTECTED))
+                if self._may_try_again(trade, now):
+                    self._tried[trade.trade_id] = now
+                    intents.extend(self._protection.close(trade, self._books, now, ExitCause.UNPROTECTED))
         if self._protection.watches_targets and not self._halted(now):
             busy = {intent.position_id for intent in intents}
             for trade, cause in reached_by_quotes(self._books, quotes):
                 if trade.trade_id not in busy:
                     intents.extend(self._protection.close(trade, self._books, now, cause))
         return intents
+
+    def _forget_closed(self, open_now: set[str]) -> None:
+        for known in (self._tried, self._noted):
+            for gone in known.keys() - open_now:
+                del known[gone]
 
     def bare(self) -> list[Trade]:
         """Open trades behind which no stop is known to rest, and which are not being closed."""
@@ -78,37 +86,38 @@ class Guardian:
         closes = self._books.open_orders(trade.trade_id, Leg.CLOSE)
         return not resting and all(order.state is OrderState.UNKNOWN for order in closes)
 
-    def _is_bare_too_long(self, trade: Trade, now: datetime) -> bool:
-        if not self._is_bare(trade):
-            self._tried.pop(trade.trade_id, None)
-            return False
+    def _may_try_again(self, trade: Trade, now: datetime) -> bool:
+        """Whether the pause after the last try is over; each refused close doubles it."""
         refused = min(self._books.refused(trade.trade_id, Leg.CLOSE), MOST_DOUBLINGS)
-        return now - self._bare_since(trade) >= BARE_FOR * (1 << refused)
+        tried = self._tried.get(trade.trade_id)
+        return tried is None or now - tried >= BARE_FOR * (1 << refused)
 
     def _bare_since(self, trade: Trade) -> datetime:
-        """Since when nothing protects it: its first fill, the end of its last stop, or the last try to close it; not
-        since somebody looks, for the process may have begun a moment ago."""
+        """Since when nothing protects it: its first fill, or the end of its last stop. Not since somebody looks: the
+        process may have begun a moment ago."""
         orders = self._books.orders_of(trade.trade_id)
         ends = [order.updated_at for order in orders if order.intent.leg is Leg.STOP and order.state in _RESTED]
         opened = [] if trade.position is None else [trade.position.opened_at]
-        tried = self._tried.get(trade.trade_id)
-        return max(*opened, *ends, *([] if tried is None else [tried]), EPOCH)
+        return max(*opened, *ends, EPOCH)
 
     def _note(self, trade: Trade, now: datetime, batch: Batch) -> None:
-        symbol = trade.decision.instrument
-        detail = f"no stop rested behind {symbol} for {BARE_FOR.total_seconds():.0f} s: it is closed at the market"
-        incident = Incident(
-            incident_id=digest("bare", trade.trade_id, now.isoformat()),
-            at=now,
-            kind=UNPROTECTED,
-            instrument=symbol,
-            detail=detail,
-        )
-        batch.add(incident)
-        self._observer.incident(incident)
+        """One incident for each time that it lies bare, and the halt once it cannot be closed either."""
+        symbol, since = trade.decision.instrument, self._bare_since(trade)
         refused = self._books.refused(trade.trade_id, Leg.CLOSE)
         if refused >= ATTEMPTS and not self._is_latched():
             self._holds.set(_no_way_out(symbol, refused, now), batch)
+        if self._noted.get(trade.trade_id) == since:
+            return
+        self._noted[trade.trade_id] = since
+        incident = Incident(
+            incident_id=digest("bare", trade.trade_id, since.isoformat()),
+            at=now,
+            kind=UNPROTECTED,
+            instrument=symbol,
+            detail=f"no stop rested behind {symbol} since {since.isoformat()}: it is closed at the market",
+        )
+        batch.add(incident)
+        self._observer.incident(incident)
 
     def _is_latched(self) -> bool:
         return any(hold.cause is HoldCause.UNPROTECTED and hold.latched for hold in self._holds.all())

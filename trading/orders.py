@@ -8,7 +8,8 @@ running the same lines again: ids are computed, events sit behind a cursor, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from brokers.protocol import Broker
@@ -202,6 +203,7 @@ class OrderDesk:
 
     async def _take_in(self) -> None:
         """All facts there are. A venue that refused the account is not asked again: raises `VenueForbids` at once."""
+        self._demand_whole()
         while True:
             if self.forbidden is not None:
                 raise VenueForbids(self.forbidden)
@@ -212,15 +214,34 @@ class OrderDesk:
                 raise
             if not told.events:
                 return
-            await self._settle(self._books.apply(told.events, told.cursor))
+            with self._whole_or_nothing():
+                changes = self._books.apply(told.events, told.cursor)
+            await self._settle(changes)
 
     async def _settle(self, changes: Changes) -> None:
         """Let everybody react to changes, make all of it durable, then send what it led to; until all is quiet."""
         while True:
-            await self._record(changes)
+            with self._whole_or_nothing():
+                await self._record(changes)
             changes = await self._send_durable()
             if not changes.touched:
                 return
+
+    @contextmanager
+    def _whole_or_nothing(self) -> Iterator[None]:
+        """What fails in here leaves the books ahead of the journal: this desk then does nothing more, and a restart
+        begins from what was written down."""
+        done = False
+        try:
+            yield
+            done = True
+        finally:
+            if not done and self._stopped is None:
+                self._stopped = "facts were taken in and could not be written down"
+
+    def _demand_whole(self) -> None:
+        if self._stopped is not None:
+            raise JournalError(f"nothing is done any more: {self._stopped}")
 
     async def _record(self, changes: Changes) -> None:
         for order in changes.moved:
@@ -244,8 +265,7 @@ class OrderDesk:
         """Send what is durable and was not sent; what comes of sends that failed is given back."""
         failed = Changes()
         while self._durable:
-            if self._stopped is not None:
-                raise JournalError(f"nothing is sent any more: {self._stopped}")
+            self._demand_whole()
             await self._send(self._durable.pop(0), failed)
         return failed
 

@@ -46,11 +46,13 @@ def real_outcome(trade: Trade, bars: Bars) -> Outcome:
     if position is None or position.is_open or trade.entry_fx is None:
         raise Impossible(f"trade {trade.trade_id} is not closed")
     signal = decision.signal
+    # The venue's clock may step back, and be behind ours: nothing ends before it began.
+    closed_at = max(position.updated_at, position.opened_at, decision.decided_at)
     risked = signal.risk_per_unit * float(position.entered * trade.entry_fx)
     profit = position.realized - position.fees + trade.swap
     # What was never sold lies in the account at what it cost.
     entry, exit_ = float(position.entry_price), float(position.exit_price or position.entry_price)
-    best, worst = bars.excursion(position.opened_at, position.updated_at, position.side, entry, exit_)
+    best, worst = bars.excursion(position.opened_at, closed_at, position.side, entry, exit_)
     costs = float(position.fees - trade.swap)
     return Outcome(
         outcome_id=digest("outcome", decision.decision_id, OutcomeKind.REAL),
@@ -60,7 +62,7 @@ def real_outcome(trade: Trade, bars: Bars) -> Outcome:
         timeframe=decision.timeframe,
         side=position.side,
         opened_at=position.opened_at,
-        closed_at=position.updated_at,
+        closed_at=closed_at,
         entry_price=significant(entry),
         exit_price=significant(exit_),
         quantity=position.entered,
@@ -68,7 +70,7 @@ def real_outcome(trade: Trade, bars: Bars) -> Outcome:
         return_net=significant(float(profit) / (entry * float(position.entered * trade.entry_fx))),
         mfe_r=significant(max(0.0, (best - entry) * position.side.sign / signal.risk_per_unit)),
         mae_r=significant(min(0.0, (worst - entry) * position.side.sign / signal.risk_per_unit)),
-        bars_held=bars.count_between(position.opened_at, position.updated_at),
+        bars_held=bars.count_between(position.opened_at, closed_at),
         exit_cause=exit_cause(trade, bars.tick),
         costs_r=significant(costs / risked),
         profit=profit,

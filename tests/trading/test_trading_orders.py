@@ -11,7 +11,7 @@ import pytest
 from trading_rig import COIN, HOUR, Candle, flat
 
 from brokers.protocol import demand_approval
-from domain.errors import Denied, JournalError, VenueUnavailable
+from domain.errors import Denied, InvalidRecord, JournalError, VenueUnavailable
 from domain.holds import Effect, HoldCause
 from domain.orders import Action, Leg, OrderState
 from journal.batch import Batch
@@ -98,11 +98,36 @@ async def test_a_commit_that_fails_leaves_its_intents_unsent_whatever_happens_ne
         await rig.desk.submit([intent], batch)
     other.execute("ROLLBACK")
     other.close()
-    await rig.desk.pump()
-    with pytest.raises(JournalError, match="nothing is sent any more"):
-        await rig.desk.resolve()
+    for ask in (rig.desk.pump, rig.desk.resolve):
+        with pytest.raises(JournalError, match="nothing is done any more"):
+            await ask()
     assert rig.venue.sent == []
     assert await rig.venue.inner.find(intent) is None
+
+
+async def test_facts_that_could_not_be_written_down_stop_everything_until_a_restart(begin):
+    rig = await at_the_close(begin)
+    await rig.enter()
+    listener = rig.desk.listener
+
+    class Broken:
+        def on_changes(self, changes):
+            raise InvalidRecord("an outcome that may not exist")
+
+        def on_intent(self, intent, batch):
+            listener.on_intent(intent, batch)
+
+    rig.desk.listener = Broken()
+    with pytest.raises(InvalidRecord, match="may not exist"):
+        await rig.opens()
+    assert COIN in rig.books.trades
+    rig.desk.listener = listener
+    with pytest.raises(JournalError, match="could not be written down"):
+        await rig.desk.pump()
+    await rig.reopen()
+    await rig.opens_again()
+    assert rig.trade().position.quantity == 10
+    assert await rig.faults() == []
 
 
 class SlowWriter:
