@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Literal, TextIO
 from urllib.parse import quote, quote_plus
 
+from daemon.log_queue import QueuedHandler
 from daemon.secrets import MASK, known_values
 
 LogFormat = Literal["console", "json"]
@@ -53,8 +54,13 @@ def _scrub_rendered(_logger: object, _name: str, rendered: Any) -> str:
     return scrub(str(rendered))
 
 
-def configure_logs(*, level: str = "INFO", format_: LogFormat = "console", stream: TextIO | None = None) -> None:
-    """Send structlog's and the standard library's records to `stream` (stderr), one line an event, scrubbed."""
+def configure_logs(
+    *, level: str = "INFO", format_: LogFormat = "console", stream: TextIO | None = None, queued: bool = False
+) -> None:
+    """Send structlog's and the standard library's records to `stream` (stderr), one line an event, scrubbed.
+
+    `queued` writes on a thread of its own and drops what nobody reads, so that a blocked pipe blocks nothing.
+    """
     import structlog  # noqa: PLC0415 - a tenth of a second that commands without logs do not pay
 
     shared: list[Any] = [
@@ -78,7 +84,8 @@ def configure_logs(*, level: str = "INFO", format_: LogFormat = "console", strea
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    target = stream if stream is not None else sys.stderr
+    handler = QueuedHandler(target) if queued else logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],

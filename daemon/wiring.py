@@ -28,7 +28,7 @@ from daemon.settings import (
 from domain.bars import BarSeries
 from domain.clock import Clock
 from domain.costs import CostModel
-from domain.errors import NotAvailable
+from domain.errors import ConfigurationRefused, JournalError, JournalLocked, JournalSchemaUnknown, NotAvailable
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.engine import Durability
@@ -337,4 +337,10 @@ def open_journal(config: Config, paths: AccountPaths, *, live: bool) -> Journal:
     """The account's journal: every commit flushed to the disk when live, unless configured otherwise."""
     chosen = config.journal.durability or ("full" if live else "normal")
     target: str | Path = config.journal.url or paths.journal
-    return Journal.open(target, durability=Durability(chosen))
+    try:
+        return Journal.open(target, durability=Durability(chosen))
+    except (JournalLocked, JournalSchemaUnknown):
+        raise
+    except JournalError as error:
+        # A damaged file is as damaged at the next start.
+        raise ConfigurationRefused(f"the journal cannot be opened: {error}") from error

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from brokers.protocol import Broker, VenueReport
 from domain.clock import Clock
+from domain.errors import VenueForbids
 from domain.holds import Effect, HoldCause, new_hold
 from domain.identity import digest
 from domain.records import Incident
@@ -75,12 +76,19 @@ class Reconciler:
     async def _stable_report(self) -> VenueReport:
         """A report during which nothing happened, so that what is only on its way is not taken for a disagreement."""
         for _ in range(REPORT_TRIES - 1):
-            report = await self._broker.report()
+            report = await self._report()
             before = self._books.cursor
             await self._desk.pump()
             if self._books.cursor == before:
                 return report
-        return await self._broker.report()
+        return await self._report()
+
+    async def _report(self) -> VenueReport:
+        try:
+            return await self._broker.report()
+        except VenueForbids as error:
+            self._desk.forbidden = str(error)  # the guardian's next look halts
+            raise
 
     def _act(self, findings: tuple[Finding, ...], report: VenueReport, now: datetime, batch: Batch) -> None:
         for finding in findings:

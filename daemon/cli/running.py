@@ -225,7 +225,7 @@ def _prepare(config: Config, *, quietly: bool = False) -> None:
     gc.freeze()  # modules stay until the end: walking them over and over costs a fifth of the start
     gc.enable()
     level = "warning" if quietly and config.logs.level == "info" else config.logs.level
-    configure_logs(level=level, format_=config.logs.format)
+    configure_logs(level=level, format_=config.logs.format, queued=not quietly)
 
 
 def _live_flags(given: Mapping[str, Any]) -> list[str]:
