@@ -17,7 +17,7 @@ from bench.figures import SECONDS, line
 from bench.request import REAL_CANDLES, ROOT, Request
 
 COMPONENTS = ("signals", "market", "sentiment", "learning", "risk", "paper", "journal")
-BENCHMARKS = ("replay", "start", "decision", *COMPONENTS)
+BENCHMARKS = ("replay", "start", "decision", *COMPONENTS, "recovery", "wire")
 PROFILE = "profile"
 CHOICES = (*BENCHMARKS, "components", PROFILE)
 
