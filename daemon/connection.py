@@ -29,8 +29,10 @@ from market.venue_feed import VenueFeed
 from market.venue_history import load_history
 from market.venue_instruments import instruments_of, with_spread_limits
 from venues.account import CcxtAccount
+from venues.budget import Budget
 from venues.credentials import Credentials
 from venues.opening import open_account, open_market
+from venues.profiles import demand_profile
 from venues.records import MarketKind
 
 VENUE_KEY: Final = "venue_key"
@@ -92,12 +94,15 @@ async def _connected(
 ) -> Connection:
     credentials = venue_credentials(config, environ)
     _demand_same_story(config, journal)
-    account = await patiently(lambda: account_of(config, credentials, clock), notifier, "the venue does not answer")
+    budget = _shared_budget(config, clock)
+    account = await patiently(
+        lambda: account_of(config, credentials, clock, budget), notifier, "the venue does not answer"
+    )
     exits.push_async_callback(account.close)
     _log.info("key_rights", extra={"finding": demand_harmless(await account.rights())})
     currency = _currency_of(config, account)
     instruments = instruments_of(account.markets, shorts=account.abilities.shorts, currency=currency)
-    feed = await _followed(config, paths, journal, clock, environ, notifier, exits, instruments)
+    feed = await _followed(config, paths, journal, clock, environ, notifier, exits, instruments, budget)
     broker = await patiently(
         lambda: CcxtBroker.open(
             paths.folder / "venue.sqlite",
@@ -117,7 +122,17 @@ async def _connected(
     return Connection(account=account, feed=feed, broker=broker, currency=currency, exits=kept)
 
 
-async def account_of(config: Config, credentials: Credentials, clock: Clock) -> CcxtAccount:
+def _shared_budget(config: Config, clock: Clock) -> Budget | None:
+    """One budget for the account and the candles where both ask the same host, so that a ban heard by one stops both;
+    None where the candles come from another host, which counts for itself."""
+    profile = demand_profile(_venue_of(config), MarketKind(config.broker.market))
+    same_host = config.broker.base_url is not None or profile.demo_header is not None
+    return Budget(profile.title, profile.allowance, clock) if same_host else None
+
+
+async def account_of(
+    config: Config, credentials: Credentials, clock: Clock, budget: Budget | None = None
+) -> CcxtAccount:
     """The configured demo account, opened; see `venues.opening.open_account` for what it raises."""
     section = config.broker
     return await open_account(
@@ -127,6 +142,7 @@ async def account_of(config: Config, credentials: Credentials, clock: Clock) -> 
         credentials=credentials,
         clock=clock,
         base_url=section.base_url,
+        budget=budget,
     )
 
 
@@ -139,12 +155,17 @@ async def _followed(
     notifier: Notifier,
     exits: AsyncExitStack,
     instruments: Mapping[str, Instrument],
+    budget: Budget | None,
 ) -> VenueFeed:
     """The venue's candles, from the bars that the journal keeps on; what was missed meanwhile is asked for."""
     section, feed = config.broker, config.feed
     market = await patiently(
         lambda: open_market(
-            venue=_venue_of(config), market=MarketKind(section.market), clock=clock, base_url=section.base_url
+            venue=_venue_of(config),
+            market=MarketKind(section.market),
+            clock=clock,
+            base_url=section.base_url,
+            budget=budget,
         ),
         notifier,
         "the venue's candles cannot be reached",

@@ -29,8 +29,8 @@ BARE_FOR = timedelta(seconds=4)
 """How long an open position may lie without a resting stop before it is closed: the next look and the request take
 another second, and five are the limit."""
 
-MOST_DOUBLINGS = 6
-"""Each refused close doubles the pause before the next try, up to about five minutes."""
+MOST_DOUBLINGS = 3
+"""Each refused close doubles the pause before the next try, up to about half a minute."""
 
 UNPROTECTED = "unprotected_position"
 _RESTED = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FILLED)

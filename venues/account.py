@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ from venues.records import Holdings, KeyRights, OrderRequest, Payment, VenueMark
 from venues.stream import Listening
 from venues.vendor import Vendor
 from venues.words import Words
+
+ANSWER_WITHIN_S = 3.0
+"""How long the answer to an order or a cancel is waited for: a stop must rest five seconds after the fill."""
 
 CloseSession = Callable[[], Awaitable[None]]
 
@@ -95,13 +99,23 @@ class CcxtAccount:
         demand_fit(request, market)
         spot_exit = not self._profile.reduce_only and request.side is Side.SELL
         with urgent(request.reduce_only or spot_exit):
-            async with self._asked(asking=False):
+            async with self._asked(asking=False), self._promptly():
                 return await self._words.place(request)
+
+    @asynccontextmanager
+    async def _promptly(self) -> AsyncIterator[None]:
+        """Give up waiting for the answer long before the vendor would: whatever came of it is then asked for by id, and
+        nobody else on the account waits meanwhile."""
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                yield
+        except TimeoutError as error:
+            raise VenueUnavailable(f"{self._profile.title} did not answer within {ANSWER_WITHIN_S:.0f} s") from error
 
     async def cancel(self, symbol: str, client_order_id: str) -> bool:
         self._book.market(symbol)
         with urgent():
-            async with self._asked(asking=False):
+            async with self._asked(asking=False), self._promptly():
                 return await self._words.cancel(symbol, client_order_id)
 
     async def order(self, symbol: str, client_order_id: str) -> VenueOrder | None:

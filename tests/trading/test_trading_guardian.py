@@ -15,7 +15,7 @@ from domain.errors import VenueForbids, VenueUnavailable
 from domain.holds import Effect, HoldCause
 from domain.orders import Action, Intent, Leg, OrderState, Side
 from journal.batch import Batch
-from trading.guardian import BARE_FOR, UNPROTECTED
+from trading.guardian import BARE_FOR, MOST_DOUBLINGS, UNPROTECTED
 from trading.protection import ATTEMPTS
 
 SECOND = timedelta(seconds=1)
@@ -98,10 +98,10 @@ async def test_a_close_that_is_always_refused_halts_the_rest_and_is_tried_on(beg
     assert (hold.effect, hold.latched) == (Effect.HALT, True)
     tried = len(of_leg(rig, Leg.CLOSE))
     assert tried == ATTEMPTS + 1
-    await seconds_pass(rig, 2**tried * int(BARE_FOR / SECOND) + 1)
+    await seconds_pass(rig, 2**MOST_DOUBLINGS * int(BARE_FOR / SECOND) + 1)
     assert len(of_leg(rig, Leg.CLOSE)) == tried + 1
     rig.venue.faults.refuses = lambda _intent: False
-    await seconds_pass(rig, 2 ** (tried + 1) * int(BARE_FOR / SECOND) + 1)
+    await seconds_pass(rig, 2**MOST_DOUBLINGS * int(BARE_FOR / SECOND) + 1)
     await rig.step()
     (outcome,) = await outcomes(rig)
     assert outcome.exit_cause is ExitCause.UNPROTECTED
