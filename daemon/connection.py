@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from brokers.ccxt.broker import CcxtBroker
@@ -159,20 +160,12 @@ async def _followed(
 ) -> VenueFeed:
     """The venue's candles, from the bars that the journal keeps on; what was missed meanwhile is asked for."""
     section, feed = config.broker, config.feed
+    opening = partial(open_market, venue=_venue_of(config), market=MarketKind(section.market), clock=clock)
     market = await patiently(
-        lambda: open_market(
-            venue=_venue_of(config),
-            market=MarketKind(section.market),
-            clock=clock,
-            base_url=section.base_url,
-            budget=budget,
-        ),
-        notifier,
-        "the venue's candles cannot be reached",
+        lambda: opening(base_url=section.base_url, budget=budget), notifier, "the venue's candles cannot be reached"
     )
     exits.push_async_callback(market.close)
     fallback = fallback_of(config, paths, clock, environ, exits, instruments)
-    open_since = oldest_open(journal)
     history = await patiently(
         lambda: load_history(
             market,
@@ -182,17 +175,16 @@ async def _followed(
             bars=feed.history,
             stored=_stored(journal, feed.instruments, feed.timeframe),
             fallback=fallback,
-            since=open_since,
+            since=oldest_open(journal),
         ),
         notifier,
         "the venue's candles cannot be read",
     )
     _keep(journal, history)
-    instruments = with_spread_limits(instruments, history)
     told = VenueFeed(
         name=f"{section.venue} {section.market}",
         timeframe=feed.timeframe,
-        instruments=instruments,
+        instruments=with_spread_limits(instruments, history),
         history=history,
         link=market,
         clock=clock,

@@ -98,7 +98,7 @@ async def test_while_it_catches_up_with_many_moments_the_loop_serves_others(tmp_
         neighbour.cancel()
         assert turns >= 200
         totals = journal.read.scan_reason_totals()
-        assert totals["missed"] == 197 * len(COINS)
+        assert totals["missed"] == 199 * len(COINS)
         assert isinstance(trading.broker, PaperBroker)
         await trading.broker.close()
 
