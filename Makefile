@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help venv demo test check lint types house bench lock clean
+.PHONY: help venv demo test check lint types house bench simulate faults lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -52,6 +52,18 @@ test: $(STAMPS)/dev check  ## lint, types, import rules and every test
 
 bench: $(STAMPS)/dev  ## benchmarks; figures are ratios between runs on this machine
 	@$(BIN)/python -m bench
+
+# Seeds to simulate, the first of them, and processes side by side; JOBS is that of the tests unless given.
+SEEDS ?= 100
+FIRST ?= 1
+simulate: $(STAMPS)/dev  ## whole daemons on virtual time, with everything that goes wrong: make simulate SEEDS=1000
+	@PYTHONPATH=tests $(BIN)/python -m simulation --first $(FIRST) --seeds $(SEEDS) --jobs $(if $(filter auto,$(JOBS)),2,$(JOBS))
+
+# Random kills, and a file of `python -m simulation --json FILE` to take into the document.
+KILLS ?= 1000
+SIMULATION ?=
+faults: $(STAMPS)/dev  ## a real daemon through every fault and 1,000 kills; rewrites the tables of docs/reliability.md
+	@PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS) $(if $(SIMULATION),--simulation $(SIMULATION))
 
 lock:  ## resolve the dependencies anew (needs uv on the PATH)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
