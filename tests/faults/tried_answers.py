@@ -107,9 +107,8 @@ def doubled(bench: Bench) -> str:
         trial.start()
         for kind in ("trades_repeated", "trades_reordered"):
             trial.exchange.add_fault(kind, path="rades", times=None)
-        trial.trade(6.0)
+        trial.trade_until(lambda: len(trial.view().trades) >= 4, "four executions", 60)
         found = trial.finish()
-        demand(found.figures["executions"] >= 4, "hardly anything was executed")
         return f"{found.figures['executions']:.0f} executions, quantity error 0"
 
 
