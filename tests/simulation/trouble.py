@@ -97,7 +97,7 @@ class Trouble:
 
     def _begin(self, event: Event) -> None:
         if event.name in self._happenings.acts:
-            task = self.world.loop.create_task(self._act(event), name=event.name)  # type: ignore[arg-type]  # a loop of our own runs it
+            task = self.world.loop.create_task(self._act(event), name=event.name)  # a loop of our own runs it
             self._under_way.add(task)
             task.add_done_callback(self._done)
         elif event.name == "torn":
