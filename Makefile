@@ -63,7 +63,7 @@ simulate: $(STAMPS)/dev  ## whole daemons on virtual time, with everything that 
 KILLS ?= 1000
 SIMULATION ?=
 faults: $(STAMPS)/dev  ## a real daemon through every fault and 1,000 kills; rewrites the tables of docs/reliability.md
-	@PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS) $(if $(SIMULATION),--simulation $(SIMULATION))
+	@PYTHONPATH=tests $(BIN)/python -m fault_runs --kills $(KILLS) $(if $(SIMULATION),--simulation $(SIMULATION))
 
 lock:  ## resolve the dependencies anew (needs uv on the PATH)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -33,8 +33,8 @@ MAY_WATCH_THE_CLOCK = {
     "tests/end_to_end/ratchet_command.py": "a running program is waited for",
     "tests/end_to_end/test_e2e_live_faults.py": "that no beat comes for the time of two is what is tested",
     "tests/dashboards/test_dashboards_scrape.py": "a running program is waited for",
-    "tests/faults/preloaded.py": "how long a daemon takes to be ready is one of the figures it gives",
-    "tests/faults/wall.py": "a running program is killed and waited for by the wall clock",
+    "tests/fault_runs/preloaded.py": "how long a daemon takes to be ready is one of the figures it gives",
+    "tests/fault_runs/wall.py": "a running program is killed and waited for by the wall clock",
     "tests/simulation/__main__.py": "a long run tells how fast it goes",
     "tests/simulation/runner.py": "a long run tells how fast it goes",
 }

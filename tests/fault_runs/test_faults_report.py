@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from faults.catalogue import catalogue
-from faults.checker import Found
-from faults.daemons import ROOT
-from faults.kill_harness import SENDING, STARTING, TRADING, Told
-from faults.mutation_runs import WHAT_SHOWS
-from faults.report import BEGIN, END, Outcome, Report, written
+from fault_runs.catalogue import catalogue
+from fault_runs.checker import Found
+from fault_runs.daemons import ROOT
+from fault_runs.kill_harness import SENDING, STARTING, TRADING, Told
+from fault_runs.mutation_runs import WHAT_SHOWS
+from fault_runs.report import BEGIN, END, Outcome, Report, written
 
 FIGURES = {"orders": 12.0, "executions": 8.0, "positions": 4.0, "longest_bare_s": 1.25}
 PAGE = f"before\n{BEGIN}\nold\n{END}\nafter\n"

@@ -1,4 +1,4 @@
-"""`python -m faults.preloaded`: a parent that has imported everything a daemon needs, and forks one at each request.
+"""`python -m fault_runs.preloaded`: a parent that imported all a daemon needs, and forks one at each request.
 
 It starts no thread and opens nothing before it forks, so a forked daemon differs from `ratchet run` only in the second
 that importing would have taken. Requests come as lines of JSON on the standard input, one answer each on the output:
@@ -71,7 +71,7 @@ NEEDED = (
     "zoneinfo",
     "sqlalchemy.dialects.sqlite",
     "alembic",
-    "faults.mutations",
+    "fault_runs.mutations",
 )
 """What a daemon imports on its way to a venue."""
 
@@ -134,7 +134,7 @@ def _redirect(output: str) -> None:
 
 
 def _run(mutation: str | None) -> int:
-    from faults.mutations import MUTATIONS
+    from fault_runs.mutations import MUTATIONS
 
     from daemon.cli.main import main
     from journal import crashpoints

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from faults.daemons import Nursery
+from fault_runs.daemons import Nursery
 
 
 @pytest.fixture(scope="module")

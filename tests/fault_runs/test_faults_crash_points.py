@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults.crash_points import ELSEWHERE, declared_in_source, die_everywhere, visits
-from faults.daemons import ROOT, Nursery
-from faults.generous_exchange import GenerousExchange
-from faults.kill_harness import Plan, Story
+from fault_runs.crash_points import ELSEWHERE, declared_in_source, die_everywhere, visits
+from fault_runs.daemons import ROOT, Nursery
+from fault_runs.generous_exchange import GenerousExchange
+from fault_runs.kill_harness import Plan, Story
 
 from journal.crashpoints import POINTS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults.bench import Bench
-from faults.catalogue import catalogue
-from faults.daemons import ROOT, Nursery
+from fault_runs.bench import Bench
+from fault_runs.catalogue import catalogue
+from fault_runs.daemons import ROOT, Nursery
 
 ROWS = catalogue()
 QUICK = [row.number for row in ROWS.values() if row.quick]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from exchange.process import RunningExchange
-from faults.daemons import ROOT, SECRETS, Notices
-from faults.durability import STRACE, WALS, orders_sent
-from faults.generous_exchange import GenerousExchange
-from faults.market_story import STARTS, Market, configuration, toml
-from faults.wall import pause, wait_until
+from fault_runs.daemons import ROOT, SECRETS, Notices
+from fault_runs.durability import STRACE, WALS, orders_sent
+from fault_runs.generous_exchange import GenerousExchange
+from fault_runs.market_story import STARTS, Market, configuration, toml
+from fault_runs.wall import pause, wait_until
 
 AT_LEAST = 5
 TRACE = """\

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any
 
-from faults.catalogue import Fault
-from faults.kill_harness import SENDING, STARTING, TRADING, Told
-from faults.mutation_runs import WHAT_SHOWS
+from fault_runs.catalogue import Fault
+from fault_runs.kill_harness import SENDING, STARTING, TRADING, Told
+from fault_runs.mutation_runs import WHAT_SHOWS
 
 BEGIN = "<!-- made by `make faults`: begin -->"
 NAMED: Mapping[str, Sequence[str]] = {

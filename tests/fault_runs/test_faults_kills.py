@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults.daemons import Nursery
-from faults.generous_exchange import GenerousExchange
-from faults.kill_harness import SENDING, STARTING, TRADING, Plan, Story, Told, random_kills
+from fault_runs.daemons import Nursery
+from fault_runs.generous_exchange import GenerousExchange
+from fault_runs.kill_harness import SENDING, STARTING, TRADING, Plan, Story, Told, random_kills
 
 pytestmark = pytest.mark.slow
 KILLS = 25

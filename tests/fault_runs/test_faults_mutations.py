@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faults.daemons import Nursery
-from faults.generous_exchange import GenerousExchange
-from faults.mutation_runs import WHAT_SHOWS, tell
-from faults.mutations import MUTATIONS
+from fault_runs.daemons import Nursery
+from fault_runs.generous_exchange import GenerousExchange
+from fault_runs.mutation_runs import WHAT_SHOWS, tell
+from fault_runs.mutations import MUTATIONS
 
 pytestmark = pytest.mark.slow
 

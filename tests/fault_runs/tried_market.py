@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 
-from faults.bench import HELD, ONE, Bench, demand
-from faults.catalogue import fault
-from faults.daemons import SECRETS
-from faults.market_story import configuration, toml
-from faults.wall import pause
+from fault_runs.bench import HELD, ONE, Bench, demand
+from fault_runs.catalogue import fault
+from fault_runs.daemons import SECRETS
+from fault_runs.market_story import configuration, toml
+from fault_runs.wall import pause
 
 ABSURD = """SELECT count(*) FROM intents
 WHERE CAST(coalesce(stop_price, limit_price, '30000') AS REAL) NOT BETWEEN 15000 AND 60000"""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exchange.process import RunningExchange
-from faults.checker import Found
-from faults.daemons import EndedByItself, Nursery
-from faults.kill_harness import ROUTES, Plan, Story
+from fault_runs.checker import Found
+from fault_runs.daemons import EndedByItself, Nursery
+from fault_runs.kill_harness import ROUTES, Plan, Story
 
 from journal.crashpoints import VARIABLE
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from exchange.process import RunningExchange
-from faults.checker import STOP_RULE, Found
-from faults.daemons import Daemon, Nursery
-from faults.generous_exchange import GenerousExchange
-from faults.kill_harness import Plan, Story
-from faults.ledger_view import OURS, LedgerView
-from faults.wall import now_ms, pause, seconds_since, wait_until
+from fault_runs.checker import STOP_RULE, Found
+from fault_runs.daemons import Daemon, Nursery
+from fault_runs.generous_exchange import GenerousExchange
+from fault_runs.kill_harness import Plan, Story
+from fault_runs.ledger_view import OURS, LedgerView
+from fault_runs.wall import now_ms, pause, seconds_since, wait_until
 
 ONE = ("BTCUSDT",)
 TWO = ("BTCUSDT", "ETHUSDT")

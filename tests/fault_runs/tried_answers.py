@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from faults.bench import HELD, ONE, Bench, demand
-from faults.catalogue import fault
-from faults.daemons import KEY, SECRET
-from faults.kill_harness import ROUTES
-from faults.ledger_view import ZERO
-from faults.wall import now_ms, pause, seconds_since
+from fault_runs.bench import HELD, ONE, Bench, demand
+from fault_runs.catalogue import fault
+from fault_runs.daemons import KEY, SECRET
+from fault_runs.kill_harness import ROUTES
+from fault_runs.ledger_view import ZERO
+from fault_runs.wall import now_ms, pause, seconds_since
 
 POST = {"method": "POST", "path": ROUTES}
 

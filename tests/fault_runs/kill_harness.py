@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from exchange.process import RunningExchange
-from faults.checker import ORPHAN_RULE, STOP_RULE, Found, Life, Run, check
-from faults.daemons import Daemon, EndedByItself, Nursery
-from faults.ledger_view import Span
-from faults.market_story import STARTS, STEP, Market, configuration, toml
-from faults.wall import now_ms, pause, seconds_of_minute, seconds_since, wait_until
+from fault_runs.checker import ORPHAN_RULE, STOP_RULE, Found, Life, Run, check
+from fault_runs.daemons import Daemon, EndedByItself, Nursery
+from fault_runs.ledger_view import Span
+from fault_runs.market_story import STARTS, STEP, Market, configuration, toml
+from fault_runs.wall import now_ms, pause, seconds_of_minute, seconds_since, wait_until
 
 TICK_S = 0.1
 SETTLE_S = 60.0

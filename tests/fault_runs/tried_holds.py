@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from faults.bench import HELD, ONE, TWO, Bench, demand
-from faults.catalogue import fault
-from faults.daemons import SECRETS, Daemon
-from faults.market_story import configuration, toml
-from faults.wall import now_ms, pause, seconds_since
+from fault_runs.bench import HELD, ONE, TWO, Bench, demand
+from fault_runs.catalogue import fault
+from fault_runs.daemons import SECRETS, Daemon
+from fault_runs.market_story import configuration, toml
+from fault_runs.wall import now_ms, pause, seconds_since
 
 ENDED_STOPS = """SELECT count(*) FROM orders o JOIN intents i USING (client_order_id)
 WHERE i.leg = 'stop' AND o.state NOT IN ('pending', 'accepted')"""

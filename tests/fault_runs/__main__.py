@@ -1,4 +1,4 @@
-"""`python -m faults`: every fault run there is, with progress, and the tables of docs/reliability.md made of what came.
+"""`python -m fault_runs`: every fault run there is, with progress, and the tables of docs/reliability.md made of it.
 
 `--kills N` says how many random kills (1,000), `--only PART` runs one part, `--keep FOLDER` leaves there what the
 stories left, `--simulation FILE` takes over the figures that `python -m simulation --json` wrote. The document is
@@ -17,16 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from faults.bench import Bench, NotAsExpected
-from faults.catalogue import Fault, catalogue
-from faults.crash_points import ELSEWHERE, die_everywhere, visits
-from faults.daemons import ROOT, TESTS, EndedByItself, Nursery
-from faults.generous_exchange import GenerousExchange
-from faults.kill_harness import Plan, Story, Told, random_kills
-from faults.mutation_runs import tell
-from faults.mutations import MUTATIONS
-from faults.report import Outcome, Report, written
-from faults.wall import now_ms, seconds_since
+from fault_runs.bench import Bench, NotAsExpected
+from fault_runs.catalogue import Fault, catalogue
+from fault_runs.crash_points import ELSEWHERE, die_everywhere, visits
+from fault_runs.daemons import ROOT, TESTS, EndedByItself, Nursery
+from fault_runs.generous_exchange import GenerousExchange
+from fault_runs.kill_harness import Plan, Story, Told, random_kills
+from fault_runs.mutation_runs import tell
+from fault_runs.mutations import MUTATIONS
+from fault_runs.report import Outcome, Report, written
+from fault_runs.wall import now_ms, seconds_since
 
 from journal.crashpoints import POINTS
 

@@ -10,11 +10,11 @@ import subprocess
 from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
-from faults.bench import HELD, ONE, Bench, Trial, demand, file_limit, open_files
-from faults.catalogue import fault
-from faults.daemons import Daemon
-from faults.kill_harness import ROUTES
-from faults.wall import now_ms, seconds_since
+from fault_runs.bench import HELD, ONE, Bench, Trial, demand, file_limit, open_files
+from fault_runs.catalogue import fault
+from fault_runs.daemons import Daemon
+from fault_runs.kill_harness import ROUTES
+from fault_runs.wall import now_ms, seconds_since
 
 PIPE_BYTES = 4096
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from faults.daemons import ROOT
-from faults.kill_harness import Story, Told
-from faults.wall import seconds_since
+from fault_runs.daemons import ROOT
+from fault_runs.kill_harness import Story, Told
+from fault_runs.wall import seconds_since
 
 from journal.crashpoints import POINTS, VARIABLE
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from faults.ledger_view import CASH, OURS, ZERO, Held, LedgerView, Span, within, without
+from fault_runs.ledger_view import CASH, OURS, ZERO, Held, LedgerView, Span, within, without
 
 from journal.journal import Journal
 from journal.verify import verify

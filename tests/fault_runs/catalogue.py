@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from faults.bench import Bench
+from fault_runs.bench import Bench
 
 Trying = Callable[[Bench], str]
 """Tries a fault; gives what was measured, and raises `NotAsExpected` where it was not survived."""
@@ -125,7 +125,7 @@ NOT_TRIED: tuple[Fault, ...] = (
 
 def catalogue() -> Mapping[int, Fault]:
     """Every row by its number, in order."""
-    from faults import tried_answers, tried_holds, tried_machine, tried_market
+    from fault_runs import tried_answers, tried_holds, tried_machine, tried_market
 
     for module in (tried_answers, tried_holds, tried_machine, tried_market):
         assert module.__doc__

@@ -11,7 +11,7 @@ from typing import Any
 
 from exchange.process import RunningExchange
 from exchange.symbols import LINEAR_SYMBOLS, SPOT_SYMBOLS
-from faults.wall import now_ms
+from fault_runs.wall import now_ms
 
 STRATEGIES = Path(__file__).resolve().parent / "strategies"
 STARTS: Mapping[str, float] = {

@@ -20,7 +20,7 @@ class GenerousExchange(RunningExchange):
     """Steered as any other; a context manager."""
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "faults.generous_exchange", "--port", "0", "--seed", str(self._seed)]
+        command = [sys.executable, "-m", "fault_runs.generous_exchange", "--port", "0", "--seed", str(self._seed)]
         paths = [str(TESTS), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
