@@ -15,7 +15,7 @@ from market.registry import Registry
 from risk.breakers import EquityMarked, step
 from risk.gate import Gate
 from risk.limits import Limits
-from risk.portfolio import room
+from risk.room import room
 from risk.sizing import SizingInputs, size
 from risk.snapshot import Exposure, Proposal, Snapshot
 from risk.state import RiskState

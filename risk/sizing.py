@@ -47,7 +47,7 @@ class SizingInputs:
     `probability` of a net profit, None when unknown; `break_even` the probability at which net expectation is 0
     (above 1 when costs eat every win); `social_score` in [-1, 1]; `volatility_ratio` forecast over typical;
     `drawdown` at least 0; `hold_scale` in [0, 1] from `hold_scale()`; `open_risk` already at risk; `room` the
-    notional that the portfolio limits leave (`risk.portfolio.room`), None to leave that to the gate.
+    notional that the portfolio limits leave (`risk.room.room`), None to leave that to the gate.
     """
 
     equity: Decimal

@@ -24,7 +24,7 @@ from market.feed import BarRef, Moment
 from risk.breakers import OrderSent, step
 from risk.gate import Denial, Gate
 from risk.limits import Limits
-from risk.portfolio import room
+from risk.room import room
 from risk.sizing import Sizing, SizingInputs, hold_scale, size
 from risk.snapshot import Exposure, Proposal, Snapshot
 from risk.state import RiskState

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from domain.numbers import ZERO
 from risk.denial import Denial, exceeded
-from risk.portfolio import currency_legs, directed_exposure
+from risk.room import currency_legs, directed_exposure
 from risk.snapshot import Proposal, Snapshot
 
 

@@ -16,7 +16,7 @@ from domain.instruments import Instrument
 from domain.orders import Approval, Side
 from risk.breakers import OrderSent, step
 from risk.limits import ALLOWED, Limits
-from risk.portfolio import room
+from risk.room import room
 from risk.sizing import SizingInputs, size
 from risk.snapshot import Exposure, Proposal, Snapshot
 

@@ -8,7 +8,7 @@ from risk_builders import D, exposure, pair, share, snapshot
 from domain.instruments import Instrument
 from domain.orders import Side
 from risk.limits import Limits
-from risk.portfolio import currency_legs, directed_exposure, room
+from risk.room import currency_legs, directed_exposure, room
 
 
 @pytest.mark.parametrize(
