@@ -309,7 +309,11 @@ def _session(setup: Setup, ground: _Ground, followers: _Followers, operator: Ope
         watch=followers.watch,
         reconciler=reconciler,
         guardian=Guardian(
-            books=ground.books, protection=ground.protection, holds=ground.holds, observer=setup.observer
+            began=setup.clock.now(),
+            books=ground.books,
+            protection=ground.protection,
+            holds=ground.holds,
+            observer=setup.observer,
         ),
         operator=operator,
         observer=setup.observer,

@@ -56,6 +56,7 @@ class Books:
         self.short_of: frozenset[str] = frozenset()
         self.dust: dict[str, Decimal] = {}
         self.dust_cost = ZERO
+        self._left_dust: set[str] = set()
         self.orders: dict[str, Order] = {}
         self._open_ids: dict[str, dict[str, None]] = {}
         self._all_ids: dict[str, dict[str, None]] = {}
@@ -70,8 +71,6 @@ class Books:
         self.cursor = ""
         self.seen_fills: set[tuple[str, str]] = set()
         self.seen_cash: set[str] = set()
-
-    # -- reading ----------------------------------------------------------------------------------------------
 
     def open_orders(self, trade_id: str, leg: Leg | None = None) -> list[Order]:
         """Orders of a trade that are not terminal, oldest first."""
@@ -175,13 +174,15 @@ class Books:
             if trade.position is not None and trade.position.is_open:
                 trade.position = trade.position.swept(at)
                 changes.batch.add(trade.position)
-            changes.unfilled.append(trade.decision)
+            if not trade.spent:  # else its outcome is written already
+                changes.unfilled.append(trade.decision)
             self.closed[trade.decision.instrument] = self.trades.pop(trade.decision.instrument)
             self._all_ids.pop(trade.trade_id, None)
         self.intents.clear()
         self._note_changes(changes.batch)
         changes.batch.put_state(GIVEN_UP_KEY, json.dumps(at.isoformat()))
         self.dust.clear()
+        self._left_dust.clear()
         self.dust_cost = ZERO
 
     def restore(self, order: Order) -> None:
@@ -323,13 +324,15 @@ class Books:
 
     def keep_dust(self, position: Position) -> None:
         """Count what a closed position left behind: it stays in the account, at what it cost."""
+        self._left_dust.add(position.position_id)
         self.dust[position.instrument] = self.dust.get(position.instrument, ZERO) + position.dust
         self.dust_cost += position.dust * position.entry_price
 
     def _lifted(self, trade: Trade) -> Position | None:
-        """The position before a fill; one that was swept is held again, dust and all."""
+        """The position before a fill; one that was swept is held again, dust and all. What was given up left none."""
         position = trade.position
-        if position is not None and position.dust:
+        if position is not None and position.position_id in self._left_dust:
+            self._left_dust.remove(position.position_id)
             self.dust[position.instrument] -= position.dust
             self.dust_cost -= position.dust * position.entry_price
         return position

@@ -40,13 +40,17 @@ _RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 class Guardian:
     """Looks at every open position, every second or so."""
 
-    def __init__(self, *, books: Books, protection: Protection, holds: HoldBook, observer: Observer) -> None:
+    def __init__(
+        self, *, began: datetime, books: Books, protection: Protection, holds: HoldBook, observer: Observer
+    ) -> None:
+        """`began` is when this process took the account over."""
         self._books = books
         self._protection = protection
         self._holds = holds
         self._observer = observer
         self._tried: dict[str, datetime] = {}
         self._noted: dict[str, datetime] = {}
+        self._began = began
 
     def look(self, now: datetime, quotes: Mapping[str, Quote], batch: Batch) -> list[Intent]:
         """The intents that close what is bare for too long or has reached a watched target."""
@@ -56,7 +60,7 @@ class Guardian:
         for trade in open_now:
             if not self._is_bare(trade):
                 self._tried.pop(trade.trade_id, None)
-            elif now - self._bare_since(trade) >= BARE_FOR:
+            elif now - self._bare_since(trade) >= BARE_FOR or self._asked_before(trade, self._began):
                 self._note(trade, now, batch)
                 if self._may_try_again(trade, now):
                     self._tried[trade.trade_id] = now
@@ -85,6 +89,13 @@ class Guardian:
         # Of a close without an answer nobody knows whether it closes anything.
         closes = self._books.open_orders(trade.trade_id, Leg.CLOSE)
         return not resting and all(order.state is OrderState.UNKNOWN for order in closes)
+
+    def _asked_before(self, trade: Trade, began: datetime) -> bool:
+        """Whether its stop or its close was sent before this process began and has no answer: it was just asked for by
+        id, and nobody knows how long the position has lain bare."""
+        orders = self._books.open_orders(trade.trade_id)
+        unknown = [order.intent for order in orders if order.state is OrderState.UNKNOWN]
+        return any(each.created_at < began and each.leg in (Leg.STOP, Leg.CLOSE) for each in unknown)
 
     def _may_try_again(self, trade: Trade, now: datetime) -> bool:
         """Whether the pause after the last try is over; each refused close doubles it."""

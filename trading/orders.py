@@ -115,7 +115,6 @@ class OrderDesk:
                 self.listener.on_changes(changes)
             stamp(changes.batch, self._clock)
             await self._commit(changes.batch, ())
-            self.forbidden = None
 
     async def recheck(self, orders: Iterable[Order]) -> None:
         """Ask by id about orders that the venue does not list though we believe they rest; ended ones end here."""

@@ -16,7 +16,7 @@ from brokers.protocol import Broker
 from domain.bars import Quote
 from domain.clock import Clock
 from domain.decisions import ExitCause
-from domain.errors import VenueForbids
+from domain.errors import VenueBusy, VenueForbids, VenueUnavailable
 from domain.holds import Effect, Hold, HoldCause, new_hold
 from domain.orders import Intent, Leg
 from domain.records import EquityPoint, Scan
@@ -171,11 +171,23 @@ class Session:
         return found
 
     async def look_after(self, quotes: Mapping[str, Quote]) -> None:
-        """Between bars: take in facts, ask about what is open, and see that every position is protected."""
+        """Between bars: take in facts, ask about what is open, and see that every position is protected.
+
+        A venue that does not answer questions may still take orders: what lies bare by the books is closed all the
+        same, and then `VenueUnavailable` or `VenueBusy` is told.
+        """
+        unanswered: VenueUnavailable | VenueBusy | None = None
         try:
             await self.desk.resolve()
         except VenueForbids as error:
             self.desk.forbidden = str(error)
+        except (VenueUnavailable, VenueBusy) as error:
+            unanswered = error
+        await self._guard(quotes)
+        if unanswered is not None:
+            raise unanswered
+
+    async def _guard(self, quotes: Mapping[str, Quote]) -> None:
         batch, now = Batch(), self.clock.now()
         intents = self.guardian.look(now, quotes, batch)
         if self.desk.forbidden is not None and not self.holds.has(HoldCause.VENUE, None):

@@ -15,7 +15,8 @@ from domain.errors import VenueForbids, VenueUnavailable
 from domain.holds import Effect, HoldCause
 from domain.orders import Action, Intent, Leg, OrderState, Side
 from journal.batch import Batch
-from trading.guardian import BARE_FOR, MOST_DOUBLINGS, UNPROTECTED
+from trading.guardian import BARE_FOR, MOST_DOUBLINGS, UNPROTECTED, Guardian
+from trading.observer import Observer
 from trading.protection import ATTEMPTS
 
 SECOND = timedelta(seconds=1)
@@ -33,6 +34,13 @@ async def seconds_pass(rig: Rig, count: int, quotes: dict[str, Quote] | None = N
     for _ in range(count):
         rig.clock.move_to(rig.clock.now() + SECOND)
         await rig.session.look_after(quotes or {})
+
+
+async def unanswered_seconds_pass(rig: Rig, count: int) -> None:
+    for _ in range(count):
+        rig.clock.move_to(rig.clock.now() + SECOND)
+        with pytest.raises(VenueUnavailable, match="no answer"):
+            await rig.session.look_after({})
 
 
 def locks_what_it_sells(rig: Rig) -> None:
@@ -61,10 +69,7 @@ async def test_a_stop_lost_on_its_way_is_asked_for_and_placed_anew_before_anythi
     stop = next(order for order in rig.books.all_open_orders() if order.intent.leg is Leg.STOP)
     assert stop.state is OrderState.UNKNOWN
     rig.venue.faults.silent = True
-    for _ in range(int(BARE_FOR / SECOND)):
-        rig.clock.move_to(rig.clock.now() + SECOND)
-        with pytest.raises(VenueUnavailable, match="no answer"):
-            await rig.session.look_after({})
+    await unanswered_seconds_pass(rig, int(BARE_FOR / SECOND) - 1)
     assert of_leg(rig, Leg.CLOSE) == []
     rig.venue.faults.silent = False
     # Asked by id the venue has no such stop, so a new one is placed before anything needs to be sold.
@@ -72,6 +77,36 @@ async def test_a_stop_lost_on_its_way_is_asked_for_and_placed_anew_before_anythi
     assert rig.open_order(Leg.STOP).state is OrderState.ACCEPTED
     assert of_leg(rig, Leg.CLOSE) == []
     assert await rig.faults() == []
+
+
+async def test_a_venue_that_answers_no_question_does_not_keep_a_bare_position_from_being_closed(begin):
+    rig = await entered(begin)
+    rig.venue.faults.lost_on_the_way = 1
+    await rig.opens()
+    rig.venue.faults.silent = True
+    await unanswered_seconds_pass(rig, int(BARE_FOR / SECOND) + 3)
+    (close,) = of_leg(rig, Leg.CLOSE)  # tried once: while nobody knows of it, it is not sent again
+    assert close.reason is ExitCause.UNPROTECTED
+    rig.venue.faults.silent = False
+    await rig.step()
+    await seconds_pass(rig, 1)
+    assert await rig.held() == 0
+    assert rig.books.open_trades() == []
+    assert await rig.faults() == []
+
+
+async def test_a_stop_without_an_answer_from_before_a_restart_is_not_waited_for(begin):
+    rig = await entered(begin)
+    rig.venue.faults.lost_on_the_way = 1
+    await rig.opens()
+    (stop,) = rig.books.open_orders(rig.trade().trade_id, Leg.STOP)
+    assert stop.state is OrderState.UNKNOWN
+    rig.clock.move_to(rig.clock.now() + SECOND)
+    assert rig.session.guardian.look(rig.clock.now(), {}, Batch()) == []
+    parts = {"books": rig.books, "protection": rig.session.protection, "holds": rig.session.holds}
+    restarted = Guardian(began=rig.clock.now(), observer=Observer(), **parts)
+    (close,) = restarted.look(rig.clock.now(), {}, Batch())
+    assert (close.leg, close.reason) == (Leg.CLOSE, ExitCause.UNPROTECTED)
 
 
 async def test_a_position_that_stays_bare_is_closed_within_five_seconds(begin):
