@@ -58,6 +58,12 @@ class Reader:
         statement = select(schema.decisions).where(schema.decisions.c.decision_id == decision_id)
         return self._one(statement, rows_decisions.decision_of)
 
+    def decisions_named(self, beginning: str, *, limit: int) -> list[Decision]:
+        """Decisions whose id begins with these characters, oldest first."""
+        table = schema.decisions
+        statement = select(table).where(table.c.decision_id.startswith(beginning, autoescape=True))
+        return self._list(_cut(statement, table, limit, newest_first=False), rows_decisions.decision_of)
+
     def decision_exists(self, decision_id: str) -> bool:
         found = select(schema.decisions.c.row_id).where(schema.decisions.c.decision_id == decision_id)
         return bool(self._held.rows(found))

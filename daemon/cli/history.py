@@ -10,6 +10,8 @@ import typer
 from daemon.cli.options import AccountName, AsJson, InstrumentName, JournalPath, Limit, StateDirectory
 
 PANEL = "Reading the journal"
+SHOWN = 8
+"""How much of an id is shown: enough to name a decision with."""
 
 
 class KindName(StrEnum):
@@ -71,13 +73,19 @@ def decisions(
         print_json({"journal": path, "decisions": chosen})
         return
     columns = [
-        *(Column("bar (UTC)"), Column("instrument"), Column("side"), Column("technical", number=True)),
+        *(Column("id"), Column("bar (UTC)"), Column("instrument"), Column("side"), Column("technical", number=True)),
         *(Column("P(profit)", number=True), Column("score", number=True), Column("status"), Column("reason")),
     ]
     rows = (
         (
-            *(moment(made.bar_opened_at), made.instrument, made.signal.side.value, figure(made.signal.technical_score)),
-            *(figure(made.ml.probability), figure(made.score), made.status.value, made.reason),
+            *(made.decision_id[:SHOWN], moment(made.bar_opened_at), made.instrument, made.signal.side.value),
+            *(
+                figure(made.signal.technical_score),
+                figure(made.ml.probability),
+                figure(made.score),
+                made.status.value,
+                made.reason,
+            ),
         )
         for made in chosen
     )
