@@ -17,9 +17,10 @@ from bench.figures import SECONDS, line
 from bench.request import REAL_CANDLES, ROOT, Request
 
 COMPONENTS = ("signals", "market", "sentiment", "learning", "risk", "paper", "journal")
-BENCHMARKS = ("replay", "start", "decision", *COMPONENTS, "recovery", "wire")
+BENCHMARKS = ("replay", "start", "decision", *COMPONENTS, "portfolio", "recovery", "wire")
 PROFILE = "profile"
-CHOICES = (*BENCHMARKS, "components", PROFILE)
+SHOWN = {PROFILE: "bench.profile", "weights": "bench.portfolio_walk"}
+CHOICES = (*BENCHMARKS, "components", *SHOWN)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,7 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures Ratchet; see bench/README.md.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(CHOICES)}; default all but {PROFILE}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(CHOICES)}; default all but {' and '.join(SHOWN)}"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--data", type=Path, help="a folder of 1h candles; default: recorded ones, else made ones")
     parser.add_argument("--repeat", type=int, default=7, help="measurements of each figure (default 7)")
@@ -55,12 +58,13 @@ def _work(asked: argparse.Namespace, work: Path) -> None:
             print(json.dumps(figure.document()), flush=True)
         return
     candles = (asked.data or _candles(work)).absolute()
-    names = [name for name in asked.names if name != PROFILE]
+    names = [name for name in asked.names if name not in SHOWN]
     if names or not asked.names:
         _measure_all(_chosen(names), candles, asked.repeat, as_json=asked.json)
-    if PROFILE in asked.names:
-        request = Request(candles=candles, work=work, repeat=1)
-        import_module("bench.profile").show(request, as_json=asked.json)
+    for name, module in SHOWN.items():
+        if name in asked.names:
+            request = Request(candles=candles, work=work, repeat=1)
+            import_module(module).show(request, as_json=asked.json)
 
 
 def _candles(work: Path) -> Path:

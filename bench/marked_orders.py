@@ -6,7 +6,7 @@ Times are the machine's, in seconds since 1970: the exchange in its own process 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,20 +41,32 @@ def main() -> None:
 
 def watch(steps: Steps) -> None:
     """Put a clock around the scan, the commit of its intents, the venue log's row, and the request."""
-    from brokers.ccxt.log import Log
-    from daemon.notify import Notifier
-    from domain.orders import Leg
-    from trading.orders import OrderDesk
-    from trading.session import Session
-    from venues.account import CcxtAccount
+    _watch_scans(steps)
+    _watch_commits(steps)
+    _watch_rows(steps)
+    _watch_requests(steps)
+    _mark_readiness()
 
-    scan, commit, place = Session.on_closes, getattr(OrderDesk, "_commit"), CcxtAccount.place  # noqa: B009 - it is private
-    writing, ready = Log.writing, Notifier.ready
+
+def _watch_scans(steps: Steps) -> None:
+    from trading.session import Session
+
+    scan = Session.on_closes
 
     async def on_closes(session: Session, moment: Any) -> None:
         steps.times = {"closed": moment.at.timestamp()}
         steps.now("scan")
         await scan(session, moment)
+
+    _put(Session, "on_closes", on_closes)
+
+
+def _watch_commits(steps: Steps) -> None:
+    """The commits of entries alone: only their way is measured."""
+    from domain.orders import Leg
+    from trading.orders import OrderDesk
+
+    commit = getattr(OrderDesk, "_commit")  # noqa: B009 - it is private
 
     async def committed(desk: OrderDesk, batch: Any, meant: Any) -> None:
         if not any(intent.leg is Leg.ENTRY for intent in meant):
@@ -64,12 +76,29 @@ def watch(steps: Steps) -> None:
         await commit(desk, batch, meant)
         steps.now("committed")
 
+    _put(OrderDesk, "_commit", committed)
+
+
+def _watch_rows(steps: Steps) -> None:
+    from brokers.ccxt.log import Log
+
+    writing = Log.writing
+
     @contextmanager
     def written(log: Log, what: Any) -> Iterator[None]:
         steps.now("row")
         with writing(log, what):
             yield
         steps.now("rowed")
+
+    _put(Log, "writing", written)
+
+
+def _watch_requests(steps: Steps) -> None:
+    """The request of an entry ends its way: what was noted of it is told."""
+    from venues.account import CcxtAccount
+
+    place = CcxtAccount.place
 
     async def placed(account: CcxtAccount, request: Any) -> Any:
         if "committed" in steps.times and request.stop_price is None and request.side.sign > 0:
@@ -78,18 +107,23 @@ def watch(steps: Steps) -> None:
             del steps.times["committed"]
         return await place(account, request)
 
+    _put(CcxtAccount, "place", placed)
+
+
+def _mark_readiness() -> None:
+    from daemon.notify import Notifier
+
+    ready = Notifier.ready
+
     def told_ready(notifier: Notifier, status: str) -> None:
         ready(notifier, status)
         mark("ready")
 
-    for owner, name, watched in (
-        (Session, "on_closes", on_closes),
-        (OrderDesk, "_commit", committed),
-        (CcxtAccount, "place", placed),
-        (Log, "writing", written),
-        (Notifier, "ready", told_ready),
-    ):
-        setattr(owner, name, watched)
+    _put(Notifier, "ready", told_ready)
+
+
+def _put(owner: type, name: str, watched: Callable[..., Any]) -> None:
+    setattr(owner, name, watched)
 
 
 if __name__ == "__main__":

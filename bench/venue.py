@@ -149,6 +149,36 @@ class Run:
             self._process.wait()
 
 
+JUMPS_ALONE: Mapping[str, Any] = {
+    "strategies": str(STRATEGIES),
+    "min_votes": 1,
+    "agreement": 0.3,
+    "min_confidence": 0.3,
+    "signal_valid_bars": 1,
+    "reversal_confidence": 1,
+    "trailing_activation_r": 10,
+}
+"""Signals that follow jumps and nothing else."""
+NO_LIMITS: Mapping[str, Any] = {
+    "min_reward_risk": 0,
+    "max_open_risk": 0.5,
+    "max_gross_exposure": 100,
+    "max_per_currency_exposure": 100,
+    "max_correlation": 1,
+    "max_positions": 100,
+    "max_order_value": 0.01,
+    "orders_per_minute": 10_000,
+    "orders_per_day": 100_000,
+    "repeated_executions": 1_000,
+    "consecutive_losses": 1_000,
+    "instrument_cooldown_hours": 0,
+    "max_drawdown": 0.9,
+    "daily_loss": 0.9,
+    "weekly_loss": 0.9,
+}
+"""Risk limits so wide that none of them is met in a run."""
+
+
 def config_for(
     exchange: Exchange,
     symbols: Sequence[str],
@@ -174,34 +204,10 @@ def config_for(
         "api": {"port": 0},
         "metrics": {"port": 0},
         "schedule": {"scan_delay_s": 0.0},
-        "signals": {
-            "strategies": str(STRATEGIES),
-            "min_votes": 1,
-            "agreement": 0.3,
-            "min_confidence": 0.3,
-            "signal_valid_bars": 1,
-            "reversal_confidence": 1,
-            "trailing_activation_r": 10,
-        },
+        "signals": dict(JUMPS_ALONE),
         "signals.weights": {strategy.name: 0 for strategy in SHIPPED},
         "learning": {"minimum_score": 0.0},
-        "risk": {
-            "min_reward_risk": 0,
-            "max_open_risk": 0.5,
-            "max_gross_exposure": 100,
-            "max_per_currency_exposure": 100,
-            "max_correlation": 1,
-            "max_positions": 100,
-            "max_order_value": 0.01,
-            "orders_per_minute": 10_000,
-            "orders_per_day": 100_000,
-            "repeated_executions": 1_000,
-            "consecutive_losses": 1_000,
-            "instrument_cooldown_hours": 0,
-            "max_drawdown": 0.9,
-            "daily_loss": 0.9,
-            "weekly_loss": 0.9,
-        },
+        "risk": dict(NO_LIMITS),
     }
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from brokers.ccxt.broker import CcxtBroker
 from daemon.config import Config
 from daemon.fallback import fallback_of
+from daemon.metrics import VenueCounts
 from daemon.notify import Notifier
 from daemon.paths import AccountPaths, secrets_folder, state_root
 from daemon.patience import patiently
@@ -26,7 +28,7 @@ from domain.instruments import Instrument, Timeframe
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.journal import Journal
-from market.venue_feed import VenueFeed
+from market.venue_feed import REJECTIONS, VenueFeed
 from market.venue_history import load_history
 from market.venue_instruments import instruments_of, with_spread_limits
 from venues.account import CcxtAccount
@@ -53,6 +55,7 @@ class Connection:
     feed: VenueFeed
     broker: CcxtBroker
     currency: str
+    counts: VenueCounts
     exits: AsyncExitStack
 
     async def close(self) -> None:
@@ -95,15 +98,15 @@ async def _connected(
 ) -> Connection:
     credentials = venue_credentials(config, environ)
     _demand_same_story(config, journal)
-    budget = _shared_budget(config, clock)
+    budgets = _budgets(config, clock)
     account = await patiently(
-        lambda: account_of(config, credentials, clock, budget), notifier, "the venue does not answer"
+        lambda: account_of(config, credentials, clock, budgets[0]), notifier, "the venue does not answer"
     )
     exits.push_async_callback(account.close)
     _log.info("key_rights", extra={"finding": demand_harmless(await account.rights())})
     currency = _currency_of(config, account)
     instruments = instruments_of(account.markets, shorts=account.abilities.shorts, currency=currency)
-    feed = await _followed(config, paths, journal, clock, environ, notifier, exits, instruments, budget)
+    feed = await _followed(config, paths, journal, clock, environ, notifier, exits, instruments, budgets[1])
     broker = await patiently(
         lambda: CcxtBroker.open(
             paths.folder / "venue.sqlite",
@@ -120,15 +123,22 @@ async def _connected(
     )
     exits.push_async_callback(broker.close)
     kept = exits.pop_all()
-    return Connection(account=account, feed=feed, broker=broker, currency=currency, exits=kept)
+    counts = VenueCounts(
+        account=budgets[0].counts,
+        candles=None if budgets[1] is budgets[0] else budgets[1].counts,
+        stream=account.listening.counts,
+        rejections=REJECTIONS,
+    )
+    return Connection(account=account, feed=feed, broker=broker, currency=currency, counts=counts, exits=kept)
 
 
-def _shared_budget(config: Config, clock: Clock) -> Budget | None:
-    """One budget for the account and the candles where both ask the same host, so that a ban heard by one stops both;
-    None where the candles come from another host, which counts for itself."""
+def _budgets(config: Config, clock: Clock) -> tuple[Budget, Budget]:
+    """What the account and the candles may ask. Where both ask the same host it is one budget, so that a ban heard by
+    one stops both; candles from another host have their own."""
     profile = demand_profile(_venue_of(config), MarketKind(config.broker.market))
     same_host = config.broker.base_url is not None or profile.demo_header is not None
-    return Budget(profile.title, profile.allowance, clock) if same_host else None
+    account = Budget(profile.title, profile.allowance, clock)
+    return account, account if same_host else Budget(profile.title, profile.allowance, clock)
 
 
 async def account_of(
@@ -156,7 +166,7 @@ async def _followed(
     notifier: Notifier,
     exits: AsyncExitStack,
     instruments: Mapping[str, Instrument],
-    budget: Budget | None,
+    budget: Budget,
 ) -> VenueFeed:
     """The venue's candles, from the bars that the journal keeps on; what was missed meanwhile is asked for."""
     section, feed = config.broker, config.feed
@@ -208,13 +218,24 @@ def venue_credentials(config: Config, environ: Mapping[str, str]) -> Credentials
     }
     key, secret, passphrase = found[VENUE_KEY], found[VENUE_SECRET], found[VENUE_PASSPHRASE]
     if key is None or secret is None:
-        missing = " and ".join(name for name in (VENUE_KEY, VENUE_SECRET) if found[name] is None)
-        raise ConfigurationRefused(
-            f"the secret {missing} of the demo account at {config.broker.venue} is nowhere: give it as a systemd "
-            f"credential, an owner-only file in {folder}, or the environment variable RATCHET_SECRET_NAME"
-        )
+        missing = [name for name in (VENUE_KEY, VENUE_SECRET) if found[name] is None]
+        raise ConfigurationRefused(_nowhere(missing, f"of the demo account at {config.broker.venue}", folder))
     return Credentials(
         key=key.reveal(), secret=secret.reveal(), passphrase=None if passphrase is None else passphrase.reveal()
+    )
+
+
+def _nowhere(names: Sequence[str], whose: str, folder: Path) -> str:
+    """One sentence about secrets that nobody handed over, and the three places where they may be."""
+    variables = " and ".join(f"RATCHET_SECRET_{name.upper()}" for name in names)
+    if len(names) == 1:
+        return (
+            f"the secret {names[0]} {whose} is nowhere: give it as a systemd credential, an owner-only file in "
+            f"{folder}, or the environment variable {variables}"
+        )
+    return (
+        f"the secrets {' and '.join(names)} {whose} are nowhere: give them as systemd credentials, owner-only files in "
+        f"{folder}, or the environment variables {variables}"
     )
 
 

@@ -16,7 +16,7 @@ from domain.bars import Bar, BarSeries, Floats, Ints
 from domain.clock import from_epoch, to_epoch
 from domain.errors import InvalidInput
 from domain.instruments import Timeframe
-from market.candle_writer import candle_path, write_candles
+from market.candle_writer import asked_since_of, candle_path, write_candles
 from market.files import read_candles
 from market.robust import AT_ONCE, RetryPlan, Robust
 from venues.link import MarketLink
@@ -85,7 +85,7 @@ async def _one(
     told: Callable[[str, int, int], None],
 ) -> Fetched:
     path, span = candle_path(wanted.folder, symbol, wanted.timeframe), wanted.timeframe.span
-    series = _kept(path, symbol, wanted)
+    series, asked_since = _kept(path, symbol, wanted)
     known = len(series)
     start = wanted.since if not known else from_epoch(int(series.opened[-1])) + span
     total = max(0, int((until - start) / span))
@@ -95,7 +95,7 @@ async def _one(
         page = await robust.call(f"{symbol} {start.isoformat()}", _asking(link, symbol, wanted.timeframe, start, end))
         if page:
             series = _joined(series, page, wanted)
-            write_candles(path, series)
+            write_candles(path, series, asked_since=asked_since)
         done += int((end - start) / span)
         told(symbol, done, total)
         start = end
@@ -112,17 +112,23 @@ def _asking(
     return ask
 
 
-def _kept(path: Path, symbol: str, wanted: Wanted) -> BarSeries:
-    """What an earlier fetch left in the file; it goes on from there only where it begins where this one does."""
+def _kept(path: Path, symbol: str, wanted: Wanted) -> tuple[BarSeries, datetime]:
+    """What an earlier fetch left in the file, and from when on it is complete as far as the venue has bars.
+
+    Raises `InvalidInput` where more is asked for than that: this fetch goes on behind the last bar, never before the
+    first. A file that does not say what was asked for may lack one bar, as a time between two bars leaves one out.
+    """
     if not path.exists():
-        return _series(symbol, wanted, np.array([], dtype=np.int64), {name: np.array([]) for name in COLUMNS})
+        empty = _series(symbol, wanted, np.array([], dtype=np.int64), {name: np.array([]) for name in COLUMNS})
+        return empty, wanted.since
     raw = read_candles(path)
-    first = from_epoch(int(raw.opened[0]))
-    if first > wanted.since + wanted.timeframe.span:
-        raise InvalidInput(
-            f"{path} begins at {first.isoformat()}, later than what is asked for: give another folder, or remove it"
-        )
-    return _series(symbol, wanted, raw.opened, {name: getattr(raw, name) for name in COLUMNS})
+    asked_since, first = asked_since_of(path), from_epoch(int(raw.opened[0]))
+    begins = first - wanted.timeframe.span if asked_since is None else asked_since
+    if wanted.since < begins:
+        told = f"begins at {first.isoformat()}" if asked_since is None else f"was fetched from {begins.isoformat()} on"
+        raise InvalidInput(f"{path} {told}, later than what is asked for: give another folder, or remove it")
+    kept = _series(symbol, wanted, raw.opened, {name: getattr(raw, name) for name in COLUMNS})
+    return kept, min(first, wanted.since) if asked_since is None else asked_since
 
 
 def _joined(series: BarSeries, page: Sequence[Bar], wanted: Wanted) -> BarSeries:

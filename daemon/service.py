@@ -128,7 +128,7 @@ class _Service:
         self._scan_is_owed = False
         self._exits = AsyncExitStack()
         self._feed = source.feed
-        self._metrics = make_metrics(self._feed, source.currency)
+        self._metrics = make_metrics(self._feed, source.currency, source.counts)
         self._writer = TimedWriter(ThreadWriter(journal), self._metrics.service.committed)
         self._trading = self._wired(journal)
 

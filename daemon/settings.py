@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from brokers.paper.settings import PaperSettings
 from daemon.config import Config
@@ -12,10 +13,13 @@ from domain.errors import ConfigurationRefused, InvalidInput
 from domain.instruments import Instrument, Timeframe
 from learning.blend import Mode
 from learning.online import OnlineSettings, ThresholdMode
+from risk.accounts import AccountRules, Holding, rules_of
 from risk.limits import Limits
+from risk.portfolio import Method
 from sentiment.blackout import BlackoutSettings
 from signals.settings import SignalSettings
 from signals.strategies import STRATEGIES, Strategy, load_strategies
+from trading.portfolio import PortfolioSettings
 from trading.scan import ScanSettings, entry_validity
 
 _DAY_S = 86_400
@@ -24,6 +28,18 @@ _DAY_S = 86_400
 def limits_of(config: Config) -> Limits:
     """The risk limits the configuration asks for."""
     return Limits(**config.risk.model_dump())
+
+
+def account_rules_of(config: Config) -> AccountRules:
+    """The rules the account lives under; a jurisdiction's own can only be added to."""
+    account = config.account
+    stricter: dict[str, Any] = {"forbidden_instruments": frozenset(account.forbidden)}
+    if account.permitted:
+        stricter["permitted_instruments"] = frozenset(account.permitted)
+    stricter.update({name: True for name in ("fifo", "no_hedge") if getattr(account, name)})
+    if account.hedging:
+        stricter["holding"] = Holding.HEDGING
+    return rules_of(account.jurisdiction, **stricter)
 
 
 def signals_of(config: Config, timeframe: Timeframe) -> SignalSettings:
@@ -97,6 +113,18 @@ def scan_settings_of(config: Config, timeframe: Timeframe) -> ScanSettings:
         minimum_score=config.learning.minimum_score,
         entry_valid=entry_validity(span),
         stale_after=2 * span,
+    )
+
+
+def portfolio_settings_of(config: Config) -> PortfolioSettings:
+    """How risk is divided among the instruments."""
+    section = config.portfolio
+    return PortfolioSettings(
+        method=Method(section.method),
+        lookback=section.lookback_bars,
+        fewest=section.fewest_bars,
+        no_trade_band=section.no_trade_band,
+        turnover_cost=section.turnover_cost,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from brokers.protocol import Broker
 from daemon.config import Config
 from daemon.live_feed import GrowingMarket, open_live_feed
+from daemon.metrics import VenueCounts
 from daemon.parts import Sources
 from daemon.replay import account_currency
 from daemon.settings import blackout_of
@@ -49,7 +50,8 @@ def _nothing_to_note(_trading: Trading, _until: datetime) -> None:
 class LiveSource:
     """`fetch` brings in what has happened by a time, while others go on; `follow` takes note of it, under the
     session's lock. `quotes` are the best prices now, as far as they can be had; `measure_skew` is venue time less
-    ours. A `broker` of None is the embedded one, which needs no watching."""
+    ours, and `counts` what was asked of the venue, for metrics. A `broker` of None is the embedded one, which needs no
+    watching."""
 
     feed: Feed
     higher: Callable[[str], BarSeries | None]
@@ -60,6 +62,7 @@ class LiveSource:
     broker: Broker | None = None
     quotes: Callable[[Sequence[str]], Awaitable[Mapping[str, Quote]]] = _no_quotes
     measure_skew: Callable[[], Awaitable[timedelta]] | None = None
+    counts: VenueCounts | None = None
     close: Callable[[], Awaitable[None]] = _nothing
 
 
@@ -101,8 +104,9 @@ def _take_in_bars(feed: VenueFeed, gathered: Gathered, trading: Trading) -> None
             batch.add_bars(part, 0, len(part))
     if len(batch):
         trading.writer.defer(batch)
-    for kind, count in gathered.rejected.items():
-        _log.warning("candles_rejected", extra={"kind": kind, "count": count})
+    for (symbol, kind), count in gathered.rejected_of.items():
+        _log.warning("candles_rejected", extra={"instrument": symbol, "kind": kind, "count": count})
+        trading.session.observer.candles_rejected(symbol, kind, count)
 
 
 def _tell_silence(now: Mapping[str, str], before: set[str]) -> None:
@@ -141,5 +145,6 @@ def venue_source(config: Config, connection: Connection) -> LiveSource:
         broker=connection.broker,
         quotes=feed.quotes,
         measure_skew=connection.account.measure_clock,
+        counts=connection.counts,
         close=connection.close,
     )

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from daemon.config import Config, digest_of
-from daemon.metrics import Metrics, Vocabulary
+from daemon.metrics import Metrics, VenueCounts, Vocabulary
 from daemon.schedule import STANDARD
 from daemon.wiring import Trading
 from domain.clock import EPOCH
@@ -17,8 +17,8 @@ from market.feed import Feed, Moment
 from risk.reasons import REASONS as RISK_REASONS
 from trading.guardian import UNPROTECTED
 from trading.incidents import CHANGE_REFUSED, FOREIGN_ORDER, LATE_ORDER
+from trading.judging import JUDGED_REASONS
 from trading.reconcile import Mismatch
-from trading.scan import SCAN_REASONS
 
 INCIDENTS = (FOREIGN_ORDER, CHANGE_REFUSED, LATE_ORDER, UNPROTECTED)
 """What goes wrong between bars, by name; what reconciliation finds has names of its own."""
@@ -26,20 +26,23 @@ INCIDENTS = (FOREIGN_ORDER, CHANGE_REFUSED, LATE_ORDER, UNPROTECTED)
 VERSION = version("ratchet-trader")
 
 
-def make_metrics(feed: Feed, currency: str) -> Metrics:
-    """All metrics, with every label value that this run may use."""
+def make_metrics(feed: Feed, currency: str, venue: VenueCounts | None = None) -> Metrics:
+    """All metrics, with every label value that this run may use; `venue` is what is counted where a venue is asked."""
     words = Vocabulary(
         instruments=tuple(feed.instruments),
-        reasons=(*SCAN_REASONS, SCORE_BELOW_MINIMUM, PROBABILITY_BELOW_THRESHOLD, *RISK_REASONS),
+        reasons=(*JUDGED_REASONS, SCORE_BELOW_MINIMUM, PROBABILITY_BELOW_THRESHOLD, *RISK_REASONS),
         jobs=tuple(STANDARD),
         sources=("feed",),
         incidents=(*INCIDENTS, *(f"reconcile_{kind}" for kind in Mismatch)),
         rejections=tuple(feed.report.rejected),
+        candle_rejections=() if venue is None else venue.rejections,
         mismatches=tuple(Mismatch),
     )
     metrics = Metrics(currency=currency, words=words)
     for kind, count in feed.report.rejected.items():
         metrics.service.data_rejected(kind, count)
+    if venue is not None:
+        metrics.venue.watch(venue)
     return metrics
 
 

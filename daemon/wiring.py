@@ -18,9 +18,11 @@ from daemon.config import Config
 from daemon.parts import Sources, model_of, news_of, record_of, sessions_of, stored_weights
 from daemon.paths import AccountPaths
 from daemon.settings import (
+    account_rules_of,
     costs_of,
     limits_of,
     paper_settings_of,
+    portfolio_settings_of,
     scan_settings_of,
     signals_of,
     strategies_of,
@@ -49,10 +51,12 @@ from trading.exits import Exits
 from trading.guardian import Guardian
 from trading.holds import HoldBook
 from trading.intents import Wording
+from trading.judging import Judge
 from trading.news import News
 from trading.observer import Observer
 from trading.operator import Operator
 from trading.orders import OrderDesk
+from trading.portfolio import PORTFOLIO_KEY, Portfolio
 from trading.protection import Protection
 from trading.reconciler import Reconciler
 from trading.recovery import Resumption, restore_books, restore_rest
@@ -70,6 +74,7 @@ class Trading:
     """The built parts that the daemon drives and shows."""
 
     session: Session
+    portfolio: Portfolio
     commands: Commands
     journal: Journal
     writer: Writer
@@ -109,6 +114,7 @@ class _Ground:
 
     signals: SignalSettings
     view: MarketView
+    portfolio: Portfolio
     books: Books
     holds: HoldBook
     risk: RiskKeeper
@@ -144,6 +150,7 @@ def wire(setup: Setup) -> Trading:
     session.weights = stored_weights(setup.journal, setup.config)
     return Trading(
         session=session,
+        portfolio=ground.portfolio,
         commands=commands,
         journal=setup.journal,
         writer=setup.writer,
@@ -180,6 +187,7 @@ def _ground(setup: Setup) -> _Ground:
     return _Ground(
         signals=signals,
         view=view,
+        portfolio=_portfolio(setup),
         books=books,
         holds=holds,
         risk=RiskKeeper(limits, holds),
@@ -196,6 +204,14 @@ def _ground(setup: Setup) -> _Ground:
         ),
         costs=costs_of(config, view.tradable),
     )
+
+
+def _portfolio(setup: Setup) -> Portfolio:
+    portfolio = Portfolio(portfolio_settings_of(setup.config))
+    stored = setup.journal.read.state(PORTFOLIO_KEY)
+    if stored is not None:
+        portfolio.restore(stored)
+    return portfolio
 
 
 def _broker_of(setup: Setup, view: MarketView) -> tuple[Broker, SimulatedVenue | None]:
@@ -229,6 +245,7 @@ def _followers(setup: Setup, ground: _Ground) -> _Followers:
         model=model_of(setup.journal, setup.config, setup.sources),
         record=record_of(setup.journal),
         risk=ground.risk,
+        costs=ground.costs,
         observer=setup.observer,
     )
     ground.desk.listener = aftermath
@@ -268,17 +285,29 @@ def _commands(setup: Setup, ground: _Ground) -> Commands:
     )
 
 
+def _judge(setup: Setup, ground: _Ground) -> Judge:
+    return Judge(
+        view=ground.view,
+        portfolio=ground.portfolio,
+        costs=ground.costs,
+        gate=Gate(),
+        limits=ground.risk.limits,
+        rules=account_rules_of(setup.config),
+        reward_risk=ground.signals.reward_risk,
+        stale_after=scan_settings_of(setup.config, ground.view.timeframe).stale_after,
+        can_short=ground.broker.capabilities.shorts,
+    )
+
+
 def _session(setup: Setup, ground: _Ground, followers: _Followers, operator: Operator | None) -> Session:
     scanner = Scanner(
         account=ground.books.account,
         view=ground.view,
         news=followers.news,
-        costs=ground.costs,
-        gate=Gate(),
+        judge=_judge(setup, ground),
         limits=ground.risk.limits,
         signals=ground.signals,
         settings=scan_settings_of(setup.config, ground.view.timeframe),
-        can_short=ground.broker.capabilities.shorts,
     )
     reconciler = Reconciler(
         broker=ground.broker,

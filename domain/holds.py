@@ -49,6 +49,16 @@ class HoldCause(StrEnum):
     """The venue refuses the account or its key, or the account is no longer the one we knew."""
     OPERATOR = "operator"
     IMPOSSIBLE = "impossible"
+    EMERGENCY = "emergency"
+    """Equity or margin fell so far that everything open is closed: see `Hold.flattens`."""
+    REPEATED_EXECUTION = "repeated_execution"
+    """The same entry was sent over and over."""
+    EXECUTION_QUALITY = "execution_quality"
+    """The venue rejects too many orders, or fills them too far from the prices that were expected."""
+
+
+FLATTENING = frozenset({HoldCause.EMERGENCY})
+"""Causes whose holds ask for more than their effect: what is open under them is closed at the market."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +97,11 @@ class Hold:
 
     def in_force(self, now: datetime) -> bool:
         return self.cleared_at is None and (self.until is None or now < self.until)
+
+    @property
+    def flattens(self) -> bool:
+        """Whether positions under it are closed at once; not while a halt is in force too: nothing is sent then."""
+        return self.cause in FLATTENING
 
     def covers(self, instrument: str) -> bool:
         return self.scope is None or self.scope == instrument

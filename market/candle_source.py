@@ -10,6 +10,7 @@ from typing import Protocol
 from domain.bars import Bar
 from domain.errors import InvalidRecord, VenueUnavailable
 from domain.instruments import Timeframe
+from venues.errors import UnreadableCandle
 from venues.link import MarketLink
 
 
@@ -22,8 +23,8 @@ class CandleSource(Protocol):
         ...
 
     @property
-    def rejected(self) -> Mapping[str, int]:
-        """Rows and answers left out because they were no bars, by kind, since it was made."""
+    def rejected(self) -> Mapping[tuple[str, str], int]:
+        """Rows and answers left out because they were no bars, by symbol and kind, since it was made."""
         ...
 
     async def bars(self, symbol: str, timeframe: Timeframe, since: datetime, *, until: datetime) -> Sequence[Bar]:
@@ -37,19 +38,19 @@ class LinkCandles:
 
     def __init__(self, link: MarketLink) -> None:
         self._link = link
-        self._rejected: Counter[str] = Counter()
+        self._rejected: Counter[tuple[str, str]] = Counter()
 
     @property
     def venue(self) -> str:
         return self._link.venue
 
     @property
-    def rejected(self) -> Mapping[str, int]:
+    def rejected(self) -> Mapping[tuple[str, str], int]:
         return self._rejected
 
     async def bars(self, symbol: str, timeframe: Timeframe, since: datetime, *, until: datetime) -> Sequence[Bar]:
         try:
             return await self._link.bars(symbol, timeframe, since, until=until)
-        except InvalidRecord as error:
-            self._rejected["unreadable"] += 1
+        except (InvalidRecord, UnreadableCandle) as error:
+            self._rejected[symbol, "unreadable"] += 1
             raise VenueUnavailable(f"{self.venue} gave a candle of {symbol} that is none: {error}") from error

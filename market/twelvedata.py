@@ -68,14 +68,14 @@ class TwelveData:
         self._symbols = dict(symbols)
         self._budget = budget
         self._url = f"{base_url.rstrip('/')}/time_series"
-        self._rejected: Counter[str] = Counter()
+        self._rejected: Counter[tuple[str, str]] = Counter()
 
     @property
     def venue(self) -> str:
         return VENUE
 
     @property
-    def rejected(self) -> Mapping[str, int]:
+    def rejected(self) -> Mapping[tuple[str, str], int]:
         return self._rejected
 
     async def bars(self, symbol: str, timeframe: Timeframe, since: datetime, *, until: datetime) -> Sequence[Bar]:
@@ -92,7 +92,7 @@ class TwelveData:
         while since + timeframe.span <= until:
             end = min(until, since + window)
             rows = await self._rows(name, interval, since, end - timeframe.span)
-            bars = (self._bar(row, timeframe) for row in reversed(rows))
+            bars = (self._bar(symbol, row, timeframe) for row in reversed(rows))
             found.extend(bar for bar in bars if bar and since <= bar.opened_at and bar.closed_at <= end)
             since = end
         return found
@@ -155,15 +155,15 @@ class TwelveData:
 
     # -- reading ----------------------------------------------------------------------------------------------
 
-    def _bar(self, row: Any, timeframe: Timeframe) -> Bar | None:
+    def _bar(self, symbol: str, row: Any, timeframe: Timeframe) -> Bar | None:
         """One row as a bar; None, counted by kind, for one that is none."""
         if not isinstance(row, dict) or not _TIME.fullmatch(str(row.get("datetime"))):
-            self._rejected["time"] += 1
+            self._rejected[symbol, "time"] += 1
             return None
         prices = [str(row.get(name)) for name in _PRICES]
         volume = row.get("volume")
         if not all(_NUMBER.fullmatch(price) for price in prices):
-            self._rejected["nan"] += 1
+            self._rejected[symbol, "nan"] += 1
             return None
         try:
             return Bar(
@@ -176,9 +176,9 @@ class TwelveData:
                 volume=float(volume) if volume is not None and _NUMBER.fullmatch(str(volume)) else None,
             )
         except InvalidRecord:
-            self._rejected["not_positive" if min(map(float, prices)) <= 0 else "high_low"] += 1
+            self._rejected[symbol, "not_positive" if min(map(float, prices)) <= 0 else "high_low"] += 1
         except ValueError:
-            self._rejected["time"] += 1
+            self._rejected[symbol, "time"] += 1
         return None
 
 

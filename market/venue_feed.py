@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from domain.bars import BarSeries, Quote
 from domain.clock import EPOCH, Clock, from_epoch, to_epoch
@@ -40,8 +41,16 @@ from market.venue_clock import VenueClock
 from market.venue_quotes import VenueQuotes
 from venues.link import MarketLink
 
+Key = TypeVar("Key", str, tuple[str, str])
+
 SILENT_BARS = 2
 LONGEST_PATIENCE = timedelta(seconds=10)
+REJECTIONS = (
+    *("unreadable", "time", "nan", "not_positive", "high_low", "future", "out_of_order", "duplicate", "conflict"),
+    *("overlap", "spike", "missing", "other_level"),
+)
+"""Every kind that `Gathered.rejected` counts under: what no bar is (`market.candle_source`), what is not believed
+(`market.quality`, `market.bar_follower`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +63,8 @@ class Gathered:
     by_source: Mapping[str, int]
     late: int
     """Bars that came after their moment was told."""
-    rejected: Mapping[str, int]
+    rejected_of: Mapping[tuple[str, str], int]
+    """What was not believed, by symbol and kind."""
     silent: Mapping[str, str]
     """Instruments without the bar that closed last, and why, as far as is known."""
     took_s: float
@@ -66,6 +76,11 @@ class Gathered:
         """How many bars were added."""
         return sum(stop - start for start, stop in self.added.values())
 
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """What was not believed, by kind."""
+        return _by_kind(self.rejected_of)
+
     def then(self, later: Gathered) -> Gathered:
         """This round and the `later` one as one."""
         starts = {symbol: span[0] for symbol, span in (*later.added.items(), *self.added.items())}
@@ -75,7 +90,7 @@ class Gathered:
             added={symbol: (starts[symbol], stops[symbol]) for symbol in sorted(stops)},
             by_source=_sum(self.by_source, later.by_source),
             late=self.late + later.late,
-            rejected=_sum(self.rejected, later.rejected),
+            rejected_of=_sum(self.rejected_of, later.rejected_of),
             took_s=self.took_s + later.took_s,
         )
 
@@ -162,7 +177,7 @@ class VenueFeed:
     @property
     def report(self) -> FeedReport:
         """What was noted while loading, and what has been rejected since the feed was made."""
-        return FeedReport(notes=self._notes, rejected=dict(sorted(self._rejected().items())))
+        return FeedReport(notes=self._notes, rejected=_by_kind(self._rejected()))
 
     @property
     def patience(self) -> timedelta:
@@ -328,7 +343,7 @@ class VenueFeed:
             added=added,
             by_source=dict(sorted((self._by_source - last.by_source).items())),
             late=self._late - last.late,
-            rejected=dict(sorted((rejected - last.rejected).items())),
+            rejected_of=dict(sorted((rejected - last.rejected).items())),
             silent=self._silent(reached),
             took_s=took_s,
             again_at=self._again_at(at),
@@ -352,10 +367,10 @@ class VenueFeed:
             return None
         return at + timedelta(seconds=self._pause)
 
-    def _rejected(self) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for follower in self._followers.values():
-            counts.update(follower.rejected)
+    def _rejected(self) -> Counter[tuple[str, str]]:
+        counts: Counter[tuple[str, str]] = Counter()
+        for symbol, follower in self._followers.items():
+            counts.update({(symbol, kind): count for kind, count in follower.rejected.items()})
         for provider in self._providers:
             counts.update(provider.source.rejected)
         return counts
@@ -367,9 +382,16 @@ class _Reported:
 
     bars: Mapping[str, int]
     by_source: Counter[str] = field(default_factory=Counter)
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
     late: int = 0
 
 
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+def _sum(one: Mapping[Key, int], other: Mapping[Key, int]) -> dict[Key, int]:
     return dict(sorted((Counter(one) + Counter(other)).items()))
+
+
+def _by_kind(rejected: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for (_, kind), count in rejected.items():
+        counts[kind] += count
+    return dict(sorted(counts.items()))

@@ -32,13 +32,13 @@ class Rule(Protocol):
         ...
 
 
-def exceeded(rule: Rule, reason: str, what: str, value: Decimal, allowed: Decimal) -> Denial | None:
-    """A denial when `value` is above `allowed`; raises when the two cannot be compared."""
+def exceeded(rule: Rule, reason: str, what: str, value: Decimal, allowed: Decimal, **others: str) -> Denial | None:
+    """A denial when `value` is above `allowed`, with `others` beside the two; raises when they cannot be compared."""
     if value <= allowed:
         return None
     return Denial(
         rule=rule.name,
         reason=reason,
         detail=f"{what} would be {figure(value)}; {figure(allowed)} is allowed",
-        numbers={"value": figure(value), "allowed": figure(allowed)},
+        numbers={"value": figure(value), "allowed": figure(allowed), **others},
     )

@@ -7,9 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from domain.errors import InvalidRecord, RatchetError
+from domain.identity import digest
 from domain.orders import Approval, Side
 from risk.denial import Denial, Rule
+from risk.figures import figure
 from risk.limits import Limits
+from risk.rules.account import FirstInFirstOut, LeverageCap, MarginCloseOut, NoHedge, Permission
 from risk.rules.exposure import (
     Correlation,
     CurrencyExposure,
@@ -21,10 +24,19 @@ from risk.rules.exposure import (
     UnknownOrder,
 )
 from risk.rules.market import QuoteFresh, SessionOpen, SpreadNarrow
-from risk.rules.order import FatFinger, MinimumReward, OrderQuantity, OrderValue, PriceCollar, WellFormed
+from risk.rules.order import (
+    FatFinger,
+    MinimumReward,
+    OrderQuantity,
+    OrderValue,
+    PriceCollar,
+    PriceCollarOverTime,
+    RateOfExchange,
+    WellFormed,
+)
 from risk.rules.pace import DuplicateDecision, MessageBudget, RepeatedExecution
 from risk.rules.permission import BreakerOpen, EquityAboveZero, HoldInForce, ShortAllowed
-from risk.snapshot import Proposal, Snapshot
+from risk.snapshot import NO_RULES, Proposal, Snapshot
 
 __all__ = ["DEFAULT_RULES", "Denial", "Gate", "Rule", "approve_reduction"]
 
@@ -32,15 +44,20 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     EquityAboveZero(),
     HoldInForce(),
     BreakerOpen(),
+    Permission(),
     ShortAllowed(),
     SessionOpen(),
     QuoteFresh(),
     SpreadNarrow(),
     UnknownOrder(),
+    NoHedge(),
+    FirstInFirstOut(),
     OnePosition(),
     DuplicateDecision(),
     WellFormed(),
     PriceCollar(),
+    PriceCollarOverTime(),
+    RateOfExchange(),
     FatFinger(),
     MinimumReward(),
     OrderValue(),
@@ -49,6 +66,8 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     OpenRisk(),
     GrossExposure(),
     CurrencyExposure(),
+    LeverageCap(),
+    MarginCloseOut(),
     Margin(),
     Correlation(),
     MessageBudget(),
@@ -87,8 +106,15 @@ class Gate:
             granted_at=snapshot.now,
             expires_at=expires_at,
             rules=self._names,
-            limits_digest=snapshot.limits.digest(),
+            limits_digest=_digest(snapshot),
         )
+
+
+def _digest(snapshot: Snapshot) -> str:
+    """A name for all figures that were held: the limits, and the account's rules where it has any."""
+    if snapshot.account == NO_RULES:
+        return snapshot.limits.digest()
+    return digest("limits and account", snapshot.limits.digest(), snapshot.account.digest())
 
 
 def _ask(rule: Rule, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
@@ -96,7 +122,20 @@ def _ask(rule: Rule, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
         return rule.check(proposal, snapshot)
     except CANNOT_ANSWER as problem:
         told = f"rule {rule.name} could not answer: {type(problem).__name__} {problem}".rstrip()
-        return Denial(rule=rule.name, reason="cannot_answer", detail=told)
+        return Denial(rule=rule.name, reason="cannot_answer", detail=told, numbers=_seen(proposal, snapshot))
+
+
+def _seen(proposal: Proposal, snapshot: Snapshot) -> dict[str, str]:
+    """What lay before a rule that could not say what it found."""
+    shown = {
+        "quantity": proposal.quantity,
+        "entry": proposal.entry_price,
+        "stop": proposal.stop_price,
+        "mid": proposal.mid,
+        "fx_rate": proposal.fx_rate,
+        "equity": snapshot.equity,
+    }
+    return {name: figure(value) for name, value in shown.items()}
 
 
 def approve_reduction(

@@ -36,6 +36,8 @@ ALLOWED: dict[str, _Allowed] = {
     "bet_full_edge": _above_zero("1", greater_is_looser=False),
     "social_cut": _between("0", "1", greater_is_looser=False),
     "volatility_floor": _above_zero("1"),
+    "portfolio_scale_min": _above_zero("1"),
+    "portfolio_scale_max": _between("1", "3"),
     "safe_scale": _above_zero("1"),
     "drift_scale": _above_zero("1"),
     "drawdown_floor": _between("0", "1"),
@@ -48,12 +50,14 @@ ALLOWED: dict[str, _Allowed] = {
     "max_order_value": _above_zero("100"),
     "max_order_quantity": _above_zero("1e18"),
     "price_collar": _above_zero("0.5"),
+    "price_collar_over_time": _above_zero("1"),
     "min_reward_risk": _between("0", "20", greater_is_looser=False),
     "orders_per_minute": _between("3", "10000"),
     "orders_per_day": _between("3", "1000000"),
     "repeated_executions": _between("1", "1000"),
     "repeat_window_minutes": _between("1", "1440", greater_is_looser=False),
     "max_drawdown": _above_zero("0.9"),
+    "emergency_drawdown": _above_zero("0.9"),
     "daily_loss": _above_zero("0.9"),
     "weekly_loss": _above_zero("0.9"),
     "consecutive_losses": _between("1", "1000"),
@@ -61,6 +65,10 @@ ALLOWED: dict[str, _Allowed] = {
     "instrument_cooldown_hours": _between("0", "8760", greater_is_looser=False),
     "max_rejections": _between("1", "1000"),
     "rejection_window_minutes": _between("1", "1440", greater_is_looser=False),
+    "max_reject_rate": _above_zero("1"),
+    "reject_rate_orders": _between("1", "1000"),
+    "max_excess_slippage_bps": _above_zero("1000"),
+    "slippage_fills": _between("1", "1000"),
 }
 """Allowed values by field; a test keeps it complete."""
 
@@ -72,20 +80,25 @@ class Limits:
     Sizing. `risk_per_trade` of equity, cut to [`risk_per_trade_min`, `risk_per_trade_max`], then multiplied by
     scales. A probability scales by [`bet_scale_min`, `bet_scale_max`] and reaches the upper end at a bet size of
     `bet_full_edge` (see `risk.sizing`); opposed social sentiment takes off up to `social_cut`; a high volatility
-    forecast shrinks down to `volatility_floor`; a SAFE hold scales by `safe_scale`, by `drift_scale` when its
+    forecast shrinks down to `volatility_floor`; a portfolio weight over an equal one scales within
+    [`portfolio_scale_min`, `portfolio_scale_max`]; a SAFE hold scales by `safe_scale`, by `drift_scale` when its
     cause is the model; drawdown shrinks down to `drawdown_floor`.
 
     Portfolio. `max_open_risk` of equity lost if every stop is hit; `max_gross_exposure` and
     `max_per_currency_exposure` x equity in notional; `max_margin_use` of equity bound as margin.
 
     Orders. `max_order_value` x equity; `max_order_quantity` in base units, None for no such limit;
-    `price_collar` as a fraction of the mid price; `min_reward_risk` net of costs. `orders_per_minute` and
-    `orders_per_day` (UTC) count every message; `repeated_executions` entries of one instrument and side within
-    `repeat_window_minutes`.
+    `price_collar` as a fraction of the mid price; `price_collar_over_time` as a fraction of the median of the mids
+    before it; `min_reward_risk` net of costs. `orders_per_minute` and `orders_per_day` (UTC) count every message;
+    after `repeated_executions` entries of one instrument and side within `repeat_window_minutes` a person must
+    resume.
 
-    Breakers. `max_drawdown` below the equity peak latches; `daily_loss` and `weekly_loss` below the equity at the
-    start of the UTC day and week; `consecutive_losses` rest `cooldown_hours`; a loss rests its instrument for
-    `instrument_cooldown_hours`; `max_rejections` by the venue within `rejection_window_minutes` do so too.
+    Breakers. `max_drawdown` below the equity peak latches; `emergency_drawdown` latches too and closes everything;
+    `daily_loss` and `weekly_loss` below the equity at the start of the UTC day and week; `consecutive_losses` rest
+    `cooldown_hours`; a loss rests its instrument for `instrument_cooldown_hours`; `max_rejections` by the venue
+    within `rejection_window_minutes` do so too. The account rests `cooldown_hours` when a share of
+    `max_reject_rate` of at least `reject_rate_orders` entries within that window was rejected, or when the last
+    `slippage_fills` fills were on average `max_excess_slippage_bps` basis points worse than modelled.
     """
 
     risk_per_trade: Decimal = Decimal("0.005")
@@ -96,6 +109,8 @@ class Limits:
     bet_full_edge: Decimal = Decimal("0.2")
     social_cut: Decimal = Decimal("0.5")
     volatility_floor: Decimal = Decimal("0.5")
+    portfolio_scale_min: Decimal = Decimal("0.5")
+    portfolio_scale_max: Decimal = Decimal("1.5")
     safe_scale: Decimal = Decimal("0.5")
     drift_scale: Decimal = Decimal("0.5")
     drawdown_floor: Decimal = Decimal("0.1")
@@ -110,6 +125,7 @@ class Limits:
     max_order_value: Decimal = Decimal(1)
     max_order_quantity: Decimal | None = None
     price_collar: Decimal = Decimal("0.05")
+    price_collar_over_time: Decimal = Decimal("0.25")
     min_reward_risk: Decimal = Decimal(1)
     orders_per_minute: int = 60
     orders_per_day: int = 2000
@@ -117,6 +133,7 @@ class Limits:
     repeat_window_minutes: int = 60
 
     max_drawdown: Decimal = Decimal("0.1")
+    emergency_drawdown: Decimal = Decimal("0.15")
     daily_loss: Decimal = Decimal("0.03")
     weekly_loss: Decimal = Decimal("0.06")
     consecutive_losses: int = 6
@@ -124,6 +141,10 @@ class Limits:
     instrument_cooldown_hours: Decimal = Decimal(1)
     max_rejections: int = 5
     rejection_window_minutes: int = 60
+    max_reject_rate: Decimal = Decimal("0.5")
+    reject_rate_orders: int = 10
+    max_excess_slippage_bps: Decimal = Decimal(50)
+    slippage_fills: int = 10
 
     _digest: str = field(init=False, repr=False, compare=False, default="")
 

@@ -17,7 +17,16 @@ SIZING_REASONS: tuple[str, ...] = (
 )
 """Why a size came out as nothing."""
 
-_BREAKERS = ("drawdown", "weekly_loss", "daily_loss", "consecutive_losses", "cooldown")
+_BREAKERS = (
+    "emergency",
+    "drawdown",
+    "repeated_execution",
+    "weekly_loss",
+    "daily_loss",
+    "consecutive_losses",
+    "execution_quality",
+    "cooldown",
+)
 
 DENIAL_REASONS: tuple[str, ...] = (
     "session_closed",
@@ -32,6 +41,13 @@ DENIAL_REASONS: tuple[str, ...] = (
     "below_minimum_notional",
     "not_whole_lots",
     "price_collar",
+    "price_collar_over_time",
+    "fx_rate",
+    "not_permitted",
+    "no_hedge",
+    "fifo",
+    "leverage_cap",
+    "margin_close_out",
     "stop_on_wrong_side",
     "risk_understated",
     "risk_per_trade",

@@ -9,7 +9,7 @@ from domain.numbers import ZERO
 from domain.orders import Side
 from risk.snapshot import Exposure, Snapshot
 
-_PAIRS = frozenset({AssetClass.CRYPTO, AssetClass.FOREX, AssetClass.METAL})
+PAIRS = frozenset({AssetClass.CRYPTO, AssetClass.FOREX, AssetClass.METAL})
 
 Legs = tuple[tuple[str, int], ...]
 
@@ -21,7 +21,7 @@ def currency_legs(instrument: Instrument, side: Side, account_currency: str) -> 
     together are one bet against the dollar. A share is an asset in its quote currency, which is a currency bet
     only when that is foreign.
     """
-    if instrument.asset_class in _PAIRS:
+    if instrument.asset_class in PAIRS:
         return ((instrument.base, side.sign), (instrument.quote, -side.sign))
     return () if instrument.quote == account_currency else ((instrument.quote, side.sign),)
 
@@ -44,13 +44,27 @@ def directed_exposure(exposures: tuple[Exposure, ...], currency: str, sign: int,
 
 
 def room(snapshot: Snapshot, instrument: Instrument, side: Side) -> Decimal:
-    """Notional in account currency that gross exposure, margin and currency limits leave; never negative."""
+    """Notional in account currency that gross exposure, margin, the account's rules and currency limits leave; never
+    negative."""
     limits, equity = snapshot.limits, snapshot.equity
+    margin_left = _most_margin(snapshot) - snapshot.margin_used
     left = [
         limits.max_gross_exposure * equity - snapshot.gross_exposure,
-        (limits.max_margin_use * equity - snapshot.margin_used) * instrument.max_leverage,
+        margin_left * snapshot.account.leverage_of(instrument),
     ]
     for currency, sign in currency_legs(instrument, side, snapshot.currency):
         taken = directed_exposure(snapshot.exposures, currency, sign, snapshot.currency)
         left.append(limits.max_per_currency_exposure * equity - taken)
     return max(ZERO, min(left))
+
+
+def _most_margin(snapshot: Snapshot) -> Decimal:
+    """The margin that may be bound, in account currency, after an entry that risks the most a trade may."""
+    limits, account, equity = snapshot.limits, snapshot.account, snapshot.equity
+    most = limits.max_margin_use * equity
+    if account.margin_after_entry is not None:
+        most = min(most, equity / account.margin_after_entry)
+    if account.margin_close_out is not None:
+        left = equity - snapshot.open_risk - limits.risk_per_trade_max * equity
+        most = min(most, left / account.margin_close_out)
+    return most

@@ -11,6 +11,7 @@ probability  the bet size 2 Phi(z) - 1 of Lopez de Prado (2018, ch. 10), z = (p 
              more `bet_scale_max`, between them a straight line. An unknown probability gives 1: no opinion
 social       social sentiment against the trade takes off up to `social_cut`; for the trade it adds nothing
 volatility   a forecast above the typical shrinks by their ratio, down to `volatility_floor`; below adds nothing
+portfolio    the instrument's portfolio weight over an equal one, within the limits for it
 
 The product is cut to the upper end of the base's range again. What a unit loses at its stop includes the whole
 spread, slippage and fees of both executions, in account currency.
@@ -46,8 +47,9 @@ class SizingInputs:
     `slippage` is a fraction of the price; `fx_rate` units of account currency for one of quote currency;
     `probability` of a net profit, None when unknown; `break_even` the probability at which net expectation is 0
     (above 1 when costs eat every win); `social_score` in [-1, 1]; `volatility_ratio` forecast over typical;
-    `drawdown` at least 0; `hold_scale` in [0, 1] from `hold_scale()`; `open_risk` already at risk; `room` the
-    notional that the portfolio limits leave (`risk.room.room`), None to leave that to the gate.
+    `drawdown` at least 0; `hold_scale` in [0, 1] from `hold_scale()`; `portfolio_scale` the instrument's weight over
+    an equal one, at least 0; `open_risk` already at risk; `room` the notional that the portfolio limits leave
+    (`risk.room.room`), None to leave that to the gate.
     """
 
     equity: Decimal
@@ -66,6 +68,7 @@ class SizingInputs:
     hold_scale: Decimal
     open_risk: Decimal
     limits: Limits
+    portfolio_scale: Decimal = ONE
     room: Decimal | None = None
 
     def __post_init__(self) -> None:
@@ -83,6 +86,11 @@ class SizingInputs:
                 ("social_score", self.social_score, self.social_score is None or -1 <= self.social_score <= 1),
                 ("drawdown", self.drawdown, 0 <= self.drawdown < math.inf),
                 ("hold_scale", self.hold_scale, self.hold_scale.is_finite() and 0 <= self.hold_scale <= 1),
+                (
+                    "portfolio_scale",
+                    self.portfolio_scale,
+                    self.portfolio_scale.is_finite() and self.portfolio_scale >= 0,
+                ),
                 ("open_risk", self.open_risk, self.open_risk.is_finite() and self.open_risk >= 0),
             )
             if not valid
@@ -127,6 +135,7 @@ def size(inputs: SizingInputs) -> Sizing:
     scales = _scales(inputs)
     fraction = min(math.prod(scales.values(), start=ONE), inputs.limits.risk_per_trade_max)
     factors = {name: figure(value) for name, value in scales.items()}
+    factors["equity"] = figure(inputs.equity)
     factors["risk_fraction"] = figure(fraction)
     refused = _refused(inputs, scales)
     if refused is not None:
@@ -137,6 +146,7 @@ def size(inputs: SizingInputs) -> Sizing:
     lot = inputs.instrument.lot
     quantity = _DOWN.multiply(_DOWN.divide(caps[capped_by], lot).to_integral_value(ROUND_DOWN), lot)
     factors["loss_per_unit"] = figure(loss)
+    factors.update((f"cap_{name}", figure(allowed)) for name, allowed in caps.items())
     factors["capped_by"] = capped_by
     factors["quantity"] = figure(quantity)
     too_small = _too_small(inputs, quantity)
@@ -155,6 +165,7 @@ def _scales(inputs: SizingInputs) -> dict[str, Decimal]:
         "probability": _probability_scale(inputs.probability, inputs.break_even, limits),
         "social": _social_scale(inputs.side, inputs.social_score, limits),
         "volatility": _volatility_scale(inputs.volatility_ratio, limits),
+        "portfolio": min(max(inputs.portfolio_scale, limits.portfolio_scale_min), limits.portfolio_scale_max),
     }
 
 

@@ -13,6 +13,7 @@ from domain.holds import Hold
 from domain.instruments import Instrument
 from domain.numbers import ZERO
 from domain.orders import Side
+from risk.accounts import AccountRules
 from risk.limits import Limits
 from risk.state import RiskState
 
@@ -43,20 +44,19 @@ class Exposure:
         return self.quantity * self.price * self.fx_rate
 
     @property
-    def margin(self) -> Decimal:
-        """What it binds of the equity, at the most leverage its instrument allows."""
-        return self.notional / self.instrument.max_leverage
-
-    @property
     def certain(self) -> bool:
         """A position that is there, not an order that may or may not become one."""
         return not (self.unknown or self.in_flight)
 
 
+NO_RULES = AccountRules()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """The account at `now`; money in account `currency`. `exposures` are all open positions and all entry orders
-    that are in flight or unknown; `holds` all that are in force; `account_can_short` what the venue allows."""
+    that are in flight or unknown; `holds` all that are in force; `account_can_short` what the venue allows;
+    `account` the rules it lives under beside the limits."""
 
     now: datetime
     currency: str
@@ -67,6 +67,7 @@ class Snapshot:
     state: RiskState
     limits: Limits
     account_can_short: bool = True
+    account: AccountRules = NO_RULES
 
     def __post_init__(self) -> None:
         require_utc(self.now, "now")
@@ -83,10 +84,14 @@ class Snapshot:
         """Notional of all exposures in account currency, long and short added up."""
         return sum((exposure.notional for exposure in self.exposures), ZERO)
 
+    def margin_of(self, exposure: Exposure) -> Decimal:
+        """Account currency that one exposure binds, at the most leverage that instrument and account allow."""
+        return exposure.notional / self.account.leverage_of(exposure.instrument)
+
     @property
     def margin_used(self) -> Decimal:
         """Account currency bound as margin by all exposures."""
-        return sum((exposure.margin for exposure in self.exposures), ZERO)
+        return sum((self.margin_of(exposure) for exposure in self.exposures), ZERO)
 
     @property
     def open_instruments(self) -> frozenset[str]:
@@ -102,6 +107,8 @@ class Proposal:
     account currency lost at the stop with costs, as sizing said. `correlations` has one entry for every other
     instrument in `Snapshot.exposures`; None there means fewer common returns than `risk.correlation` needs, or a
     price that never moved. `target_price` None is an entry whose exit trails: it has no reward to compare.
+    `recent_mids` are the mids of the time before, in any order; None where the sender keeps no history, and then
+    only the newest mid is compared with.
     """
 
     decision_id: str
@@ -119,6 +126,7 @@ class Proposal:
     risk_amount: Decimal
     correlations: Mapping[str, float | None]
     target_price: Decimal | None = None
+    recent_mids: tuple[Decimal, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.decision_id:
@@ -129,6 +137,8 @@ class Proposal:
             _require_not_negative(self.instrument, name, getattr(self, name))
         if self.target_price is not None:
             _require_above_zero(self.instrument, "target_price", self.target_price)
+        for mid in self.recent_mids or ():
+            _require_above_zero(self.instrument, "a recent mid", mid)
 
     @property
     def notional(self) -> Decimal:

@@ -14,7 +14,8 @@ from domain.errors import InvalidRecord
 from domain.numbers import ZERO, significant
 from domain.orders import Side
 
-VERSION = 1
+VERSION = 2
+"""1 had no emergency, throttle or execution quality: it is read as a state in which none of them has happened."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,11 @@ class RiskState:
     dates with the equity they started from, and whether their loss limit was crossed. `losses_until` ends the rest
     after consecutive losses; `cooldowns` are rests by instrument. `order_times` are the messages of the last
     minute, `orders_today` counts those of `orders_day`. `rejections` are the venue's, with their instrument.
+
+    `emergency_latched` and `margin_latched`: everything was to be closed. `throttled`: one entry was repeated too
+    often. These and `drawdown_latched` wait for a person. `refusals` are the times of all entries the venue refused
+    lately; `excess_slippages` are the last fills with their instrument and how much worse than modelled they were, as
+    a fraction of the price; `quality_until` ends the rest that either of them brought.
     """
 
     peak: Decimal
@@ -56,6 +62,12 @@ class RiskState:
     executions: tuple[Execution, ...] = ()
     rejections: tuple[tuple[datetime, str], ...] = ()
     rebased_at: datetime | None = None
+    emergency_latched: bool = False
+    margin_latched: bool = False
+    throttled: bool = False
+    refusals: tuple[datetime, ...] = ()
+    excess_slippages: tuple[tuple[datetime, str, Decimal], ...] = ()
+    quality_until: datetime | None = None
 
     def __post_init__(self) -> None:
         if not (self.peak > 0 and self.peak.is_finite()):
@@ -64,12 +76,25 @@ class RiskState:
             raise InvalidRecord(
                 f"risk state: {self.consecutive_losses} losses and {self.orders_today} orders cannot be negative"
             )
+        if not all(excess.is_finite() for _, _, excess in self.excess_slippages):
+            raise InvalidRecord("risk state: a slippage that is not a finite fraction of a price")
 
     @classmethod
     def starting(cls, equity: Decimal, at: datetime) -> RiskState:
         """The state of an account that starts with `equity` at `at`."""
         today = require_utc(at, "at").date()
         return cls(peak=equity, day=today, day_start_equity=equity, week=monday_of(today), week_start_equity=equity)
+
+    @property
+    def latched(self) -> tuple[str, ...]:
+        """The breakers that only a person opens and that are open now, by name."""
+        named = {
+            "emergency": self.emergency_latched,
+            "margin": self.margin_latched,
+            "drawdown": self.drawdown_latched,
+            "repeated_execution": self.throttled,
+        }
+        return tuple(name for name, is_latched in named.items() if is_latched)
 
     def drawdown(self, equity: Decimal) -> float:
         """1 - equity/peak, at least 0, at six significant digits; money that just moved is left out of it."""
@@ -120,11 +145,31 @@ def _plain(state: RiskState) -> dict[str, object]:
         ],
         "rejections": [[at.isoformat(), instrument] for at, instrument in state.rejections],
         "rebased_at": _iso(state.rebased_at),
+        "emergency_latched": state.emergency_latched,
+        "margin_latched": state.margin_latched,
+        "throttled": state.throttled,
+        "refusals": [at.isoformat() for at in state.refusals],
+        "excess_slippages": [
+            [at.isoformat(), instrument, str(excess)] for at, instrument, excess in state.excess_slippages
+        ],
+        "quality_until": _iso(state.quality_until),
     }
 
 
+_SINCE_VERSION_2: dict[str, Any] = {
+    "emergency_latched": False,
+    "margin_latched": False,
+    "throttled": False,
+    "refusals": [],
+    "excess_slippages": [],
+    "quality_until": None,
+}
+
+
 def _parsed(found: dict[str, Any]) -> RiskState:
-    if found["version"] != VERSION:
+    if found["version"] == 1:
+        found = {**found, **_SINCE_VERSION_2}
+    elif found["version"] != VERSION:
         raise InvalidRecord(f"the stored risk state has version {found['version']!r}; this is version {VERSION}")
     return RiskState(
         peak=Decimal(found["peak"]),
@@ -148,6 +193,14 @@ def _parsed(found: dict[str, Any]) -> RiskState:
         ),
         rejections=tuple((_moment(at), instrument) for at, instrument in found["rejections"]),
         rebased_at=_moment_or_none(found["rebased_at"]),
+        emergency_latched=_flag(found, "emergency_latched"),
+        margin_latched=_flag(found, "margin_latched"),
+        throttled=_flag(found, "throttled"),
+        refusals=tuple(_moment(at) for at in found["refusals"]),
+        excess_slippages=tuple(
+            (_moment(at), instrument, Decimal(excess)) for at, instrument, excess in found["excess_slippages"]
+        ),
+        quality_until=_moment_or_none(found["quality_until"]),
     )
 
 

@@ -6,16 +6,20 @@ with the sample it learned from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
 
+from domain.clock import to_epoch
+from domain.costs import CostModel, market_price
 from domain.decisions import Decision, DecisionStatus, ExitCause, Outcome
-from domain.orders import Action, Intent, Leg
+from domain.numbers import decimal_of
+from domain.orders import Action, Fill, Intent, Leg, OrderKind
 from domain.records import CashEvent
 from journal.batch import Batch
 from learning.online import OnlineFilter
 from learning.samples import sample_of
 from learning.strategy_record import StrategyRecord
-from risk.breakers import CashMoved, OrderRejected, OrderSent, TradeClosed
+from risk.breakers import CashMoved, Filled, OrderRejected, OrderSent, TradeClosed
 from trading.bars import Bars
 from trading.books import Books
 from trading.observer import Observer
@@ -38,6 +42,7 @@ class Aftermath:
         model: OnlineFilter,
         record: StrategyRecord,
         risk: RiskKeeper,
+        costs: Mapping[str, CostModel],
         observer: Observer,
     ) -> None:
         self._books = books
@@ -45,6 +50,7 @@ class Aftermath:
         self.model = model
         self.record = record
         self._risk = risk
+        self._costs = costs
         self._observer = observer
         self._never_filled: set[str] = set()
         self._early_shadows: dict[str, Outcome] = {}
@@ -66,6 +72,9 @@ class Aftermath:
         for order in changes.rejected:
             if order.intent.leg is Leg.ENTRY:
                 self._risk.step(OrderRejected(at=order.updated_at, instrument=order.intent.instrument), changes.batch)
+        for fill, order in changes.fills:
+            if order.intent.kind is OrderKind.MARKET:
+                self._risk.step(self._slipped(fill), changes.batch)
         for decision in changes.unfilled:
             self._unfilled(decision, changes.batch)
         for decision in changes.revived:
@@ -73,6 +82,20 @@ class Aftermath:
         for trade in changes.closed:
             if not trade.spent:
                 self._closed(trade, changes.batch)
+
+    def _slipped(self, fill: Fill) -> Filled:
+        """How much worse the fill is than the market was: the open of the bar it lies in, else the last close known."""
+        bars = self._bars(fill.instrument)
+        index = max(0, bisect_right(bars.opened, to_epoch(fill.at)) - 1)
+        within = to_epoch(fill.at) < bars.opened[index] + bars.seconds
+        mid = bars.open[index] if within else bars.close[index]
+        expected = decimal_of(market_price(fill.side, mid, bars.half_spread[index], 0.0))
+        return Filled(
+            at=fill.at,
+            instrument=fill.instrument,
+            slippage=fill.side.sign * (fill.price - expected) / expected,
+            modelled=decimal_of(self._costs[fill.instrument].slippage),
+        )
 
     def _closed(self, trade: Trade, batch: Batch) -> None:
         """Write a trade's outcome and learn from it; of one that never could be sold its shadow tells more."""

@@ -41,6 +41,9 @@ class Observer:
     def incident(self, incident: Incident) -> None:
         """Something happened that should not have."""
 
+    def candles_rejected(self, instrument: str, kind: str, count: int) -> None:
+        """So many live candles of the instrument were not believed, for the reason `kind`."""
+
     def committed(self, seconds: float) -> None:
         """A journal commit was made durable."""
 
@@ -90,6 +93,10 @@ class Observers(Observer):
     def incident(self, incident: Incident) -> None:
         for watcher in self._watchers:
             watcher.incident(incident)
+
+    def candles_rejected(self, instrument: str, kind: str, count: int) -> None:
+        for watcher in self._watchers:
+            watcher.candles_rejected(instrument, kind, count)
 
     def committed(self, seconds: float) -> None:
         for watcher in self._watchers:

@@ -6,35 +6,28 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
-from domain.clock import from_epoch
-from domain.costs import CostModel
 from domain.decisions import Decision, DecisionStatus, FeatureVector, MlView, SentimentView, Signal
 from domain.errors import NoRate
 from domain.holds import Effect, Hold
 from domain.identity import digest
-from domain.numbers import ZERO, decimal_of, significant
+from domain.numbers import significant
 from domain.orders import Approval, Intent
 from domain.records import Scan
 from learning.blend import Mode, accepts, blend
 from learning.online import OnlineFilter
-from learning.samples import break_even
 from market.feed import BarRef, Moment
 from risk.breakers import OrderSent, step
-from risk.gate import Denial, Gate
 from risk.limits import Limits
-from risk.room import room
-from risk.sizing import Sizing, SizingInputs, hold_scale, size
-from risk.snapshot import Exposure, Proposal, Snapshot
-from risk.state import RiskState
+from risk.snapshot import Exposure
 from signals.ensemble import combine
 from signals.features import build
 from signals.settings import SignalSettings
 from signals.strategies import strategy_hash
 from trading.books import Books
 from trading.exposure import Exposures
-from trading.intents import LEAVE, Wording
+from trading.intents import Wording
+from trading.judging import Account, Case, Judge, Judged
 from trading.news import News
 from trading.view import MarketView
 
@@ -51,16 +44,6 @@ class ScanSettings:
     stale_after: timedelta = timedelta(hours=2)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Account:
-    """The account as valued at this moment, in account currency."""
-
-    equity: Decimal
-    balance: Decimal
-    risk: RiskState
-    holds: tuple[Hold, ...]
-
-
 @dataclass(slots=True)
 class Scanned:
     """What one scan came to: decisions with the index of their bar, entries to send, and the scan's own record."""
@@ -68,22 +51,6 @@ class Scanned:
     scan: Scan
     decisions: list[tuple[Decision, int]] = field(default_factory=list)
     entries: list[Intent] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Judged:
-    """A proposal after sizing and gate: either an approval or the reason there is none."""
-
-    status: DecisionStatus
-    reason: str
-    quantity: Decimal
-    risk_amount: Decimal
-    numbers: Mapping[str, str]
-    approval: Approval | None
-
-
-SCAN_REASONS = ("approved", "no_rate", "no_volatility", "nothing_to_trade")
-"""Reasons of decisions that are named here; the others are named by filter, sizing and gate."""
 
 
 class Scanner:
@@ -95,19 +62,15 @@ class Scanner:
         account: str,
         view: MarketView,
         news: News,
-        costs: Mapping[str, CostModel],
-        gate: Gate,
+        judge: Judge,
         limits: Limits,
         signals: SignalSettings,
         settings: ScanSettings,
-        can_short: bool,
     ) -> None:
         self._account = account
-        self._can_short = can_short
         self._view = view
         self._news = news
-        self._costs = costs
-        self._gate = gate
+        self.judge = judge
         self._limits = limits
         self._signals = signals
         self._settings = settings
@@ -187,134 +150,24 @@ class Scanner:
         score = blend(signal.technical_score, ml, mode, technical_weight=self._settings.technical_weight)
         refused = accepts(score, ml, mode, minimum_score=self._settings.minimum_score)
         if refused is not None:
-            judged = _Judged(
-                status=DecisionStatus.FILTERED,
-                reason=refused,
-                quantity=ZERO,
-                risk_amount=ZERO,
-                numbers={"minimum_score": str(self._settings.minimum_score)},
-                approval=None,
-            )
+            minimum = {"minimum_score": str(self._settings.minimum_score)}
+            judged = Judged(status=DecisionStatus.FILTERED, reason=refused, numbers=minimum)
         else:
-            judged = self._judge(signal, inputs.row, index, now, account, exposures, ml, sentiment, effect)
+            judged = self.judge.judge(
+                Case(
+                    decision_id=self._decision_id(signal),
+                    signal=signal,
+                    row=inputs.row,
+                    index=index,
+                    now=now,
+                    account=account,
+                    exposures=exposures,
+                    ml=ml,
+                    sentiment=sentiment,
+                    effect=effect,
+                )
+            )
         return self._record(signal, now, features, sentiment, ml, score, judged), judged.approval
-
-    def _judge(
-        self,
-        signal: Signal,
-        row: Mapping[str, float],
-        index: int,
-        now: datetime,
-        account: Account,
-        exposures: list[Exposure],
-        ml: MlView,
-        sentiment: SentimentView | None,
-        effect: Effect | None,
-    ) -> _Judged:
-        """Size the proposal and put it before the gate."""
-        try:
-            fx_rate = self._view.fx(signal.instrument, now)
-        except NoRate as error:
-            return _denied("no_rate", {"why": str(error)})
-        snapshot = Snapshot(
-            now=now,
-            currency=self._view.currency,
-            equity=account.equity,
-            balance=account.balance,
-            exposures=tuple(exposures),
-            holds=account.holds,
-            state=account.risk,
-            limits=self._limits,
-            account_can_short=self._can_short,
-        )
-        ratio = row.get("volatility_ratio")
-        if ratio is not None and not ratio > 0:
-            return _denied("no_volatility", {"volatility_ratio": str(ratio)})
-        sizing = size(self._sizing_inputs(signal, row, index, snapshot, ml, sentiment, effect, fx_rate))
-        if sizing.quantity <= 0:
-            return _denied(sizing.reason or "nothing_to_trade", sizing.factors)
-        proposal = self._proposal(signal, index, now, exposures, sizing, fx_rate)
-        verdict = self._gate.judge(proposal, snapshot, expires_at=now + LEAVE)
-        if isinstance(verdict, Denial):
-            return _denied(verdict.reason, {**sizing.factors, **verdict.numbers, "rule": verdict.rule})
-        return _Judged(
-            status=DecisionStatus.ORDERED,
-            reason="approved",
-            quantity=sizing.quantity,
-            risk_amount=sizing.risk_amount,
-            numbers=sizing.factors,
-            approval=verdict,
-        )
-
-    def _sizing_inputs(
-        self,
-        signal: Signal,
-        row: Mapping[str, float],
-        index: int,
-        snapshot: Snapshot,
-        ml: MlView,
-        sentiment: SentimentView | None,
-        effect: Effect | None,
-        fx_rate: Decimal,
-    ) -> SizingInputs:
-        bars = self._view.bars(signal.instrument)
-        costs = self._costs[signal.instrument]
-        half_spread = bars.half_spread[index]
-        cost_r = 2 * (half_spread + (costs.fee_rate + costs.slippage) * signal.entry_price) / signal.risk_per_unit
-        safe = effect is Effect.SAFE
-        instrument = self._view.instruments[signal.instrument]
-        return SizingInputs(
-            equity=snapshot.equity,
-            instrument=instrument,
-            side=signal.side,
-            entry_price=signal.entry_price,
-            stop_price=signal.stop_price,
-            half_spread=half_spread,
-            slippage=costs.slippage,
-            fx_rate=fx_rate,
-            probability=None if safe else ml.probability,
-            break_even=break_even(reward_risk=self._signals.reward_risk, cost_r=cost_r),
-            social_score=sentiment.social_score if sentiment is not None else None,
-            volatility_ratio=row.get("volatility_ratio"),
-            drawdown=snapshot.state.drawdown(snapshot.equity),
-            hold_scale=hold_scale(snapshot.holds, snapshot.now, signal.instrument, self._limits)
-            if safe
-            else Decimal(1),
-            open_risk=snapshot.open_risk,
-            limits=self._limits,
-            room=room(snapshot, instrument, signal.side),
-        )
-
-    def _proposal(
-        self,
-        signal: Signal,
-        index: int,
-        now: datetime,
-        exposures: list[Exposure],
-        sizing: Sizing,
-        fx_rate: Decimal,
-    ) -> Proposal:
-        symbol = signal.instrument
-        bars = self._view.bars(symbol)
-        closed_at = from_epoch(bars.opened[index] + bars.seconds)
-        others = [each.instrument.symbol for each in exposures if each.instrument.symbol != symbol]
-        return Proposal(
-            decision_id=self._decision_id(signal),
-            instrument=self._view.instruments[symbol],
-            side=signal.side,
-            entry_price=decimal_of(signal.entry_price),
-            stop_price=decimal_of(signal.stop_price),
-            target_price=decimal_of(signal.target_price),
-            mid=decimal_of(bars.close[index]),
-            half_spread=decimal_of(bars.half_spread[index]),
-            quote_age_s=(now - closed_at).total_seconds(),
-            stale_after_s=self._settings.stale_after.total_seconds(),
-            market_open=self._view.takes_orders(symbol, now),
-            fx_rate=fx_rate,
-            quantity=sizing.quantity,
-            risk_amount=sizing.risk_amount,
-            correlations=self._view.correlations(symbol, others),
-        )
 
     def _decision_id(self, signal: Signal) -> str:
         return digest("decision", self._account, signal.instrument, signal.timeframe, signal.bar_opened_at.isoformat())
@@ -327,7 +180,7 @@ class Scanner:
         sentiment: SentimentView | None,
         ml: MlView,
         score: float,
-        judged: _Judged,
+        judged: Judged,
     ) -> Decision:
         return Decision(
             decision_id=self._decision_id(signal),
@@ -356,17 +209,6 @@ class Scanner:
 def entry_validity(span: timedelta, bars: int = 2) -> timedelta:
     """How long an entry may wait for its fill: some bars; on daily bars as many days plus a long weekend."""
     return span * bars if span < timedelta(days=1) else span * bars + timedelta(days=3)
-
-
-def _denied(reason: str, numbers: Mapping[str, str]) -> _Judged:
-    return _Judged(
-        status=DecisionStatus.DENIED,
-        reason=reason,
-        quantity=ZERO,
-        risk_amount=ZERO,
-        numbers=numbers,
-        approval=None,
-    )
 
 
 def _effect(holds: tuple[Hold, ...], now: datetime, symbol: str) -> Effect | None:

@@ -16,7 +16,7 @@ from brokers.protocol import Broker
 from domain.bars import Quote
 from domain.clock import Clock
 from domain.decisions import ExitCause
-from domain.errors import VenueBusy, VenueForbids, VenueUnavailable
+from domain.errors import NoRate, VenueBusy, VenueForbids, VenueUnavailable
 from domain.holds import Effect, Hold, HoldCause, new_hold
 from domain.orders import Intent, Leg
 from domain.records import EquityPoint, Scan
@@ -27,9 +27,11 @@ from risk.breakers import EquityMarked
 from trading.aftermath import Aftermath
 from trading.books import Books
 from trading.data_watch import DataWatch
+from trading.emergency import flattening
 from trading.exits import Exits
 from trading.guardian import Guardian
 from trading.holds import HoldBook
+from trading.judging import Account
 from trading.news import News
 from trading.observer import Observer
 from trading.operator import Operator
@@ -37,7 +39,7 @@ from trading.orders import OrderDesk, stamp
 from trading.protection import Protection
 from trading.reconciler import Reconciler
 from trading.risk_keeper import RiskKeeper
-from trading.scan import Account, Scanned, Scanner
+from trading.scan import Scanned, Scanner
 from trading.shadows import ShadowBook
 from trading.targets import reached_by_bars
 from trading.valuation import point_of, worth
@@ -130,6 +132,7 @@ class Session:
         self._update_holds(moment, batch)
         self._end_shadows(moment, batch)
         point = self._mark(moment.at, batch)
+        self._mark_margin(moment.at, point, batch)
         intents: list[Intent] = []
         if self.clock.now() - moment.at >= self.view.timeframe.span:
             # The next close has come already: what this one filled is taken in, but to decide on it is too late.
@@ -190,6 +193,9 @@ class Session:
     async def _guard(self, quotes: Mapping[str, Quote]) -> None:
         batch, now = Batch(), self.clock.now()
         intents = self.guardian.look(now, quotes, batch)
+        leaving = {intent.position_id for intent in intents}
+        flat = flattening(self.holds, self.books, self.protection, now, between_bars=True)
+        intents.extend(intent for intent in flat if intent.position_id not in leaving)
         if self.desk.forbidden is not None and not self.holds.has(HoldCause.VENUE, None):
             self.holds.set(_forbidden(self.desk.forbidden, now), batch)
         if intents and self.desk.forbidden is None:
@@ -287,6 +293,14 @@ class Session:
         self.observer.marked(point)
         return point
 
+    def _mark_margin(self, at: datetime, point: EquityPoint, batch: Batch) -> None:
+        try:
+            marked = self.scanner.judge.margin(self._account(point, at), self.books, at)
+        except NoRate:
+            return  # the scan of this moment denies every entry for it; the margin is judged at the next
+        if marked is not None:
+            self.risk.step(marked, batch)
+
     def _manage(self, moment: Moment, now: datetime) -> list[Intent]:
         """Exits by rule, unless a halt is in force; a reduce-only hold also takes resting entries back.
 
@@ -298,7 +312,10 @@ class Session:
             return []
         ended = [ref for ref in moment.closed if self.feed.is_last(ref)]
         going_on = replace(moment, closed=tuple(ref for ref in moment.closed if ref not in ended)) if ended else moment
-        intents = self.exits.at_close(going_on, self.books, now)
+        intents = flattening(self.holds, self.books, self.protection, now)
+        leaving = {intent.position_id for intent in intents}
+        at_close = self.exits.at_close(going_on, self.books, now)
+        intents.extend(intent for intent in at_close if intent.position_id not in leaving)
         if self.protection.watches_targets:
             for trade, cause in reached_by_bars(self.books, going_on, self.view):
                 if not any(intent.position_id == trade.trade_id for intent in intents):
@@ -330,14 +347,12 @@ class Session:
         return intents
 
     def _scan(self, moment: Moment, now: datetime, point: EquityPoint) -> Scanned:
-        account = Account(
-            equity=point.equity,
-            balance=point.balance,
-            risk=self.risk.state,
-            holds=self.holds.in_force(now),
-        )
+        account = self._account(point, now)
         is_last, model = self.feed.is_last, self.aftermath.model
         return self.scanner.scan(moment, now, is_last, account, self.books, model, self.weights)
+
+    def _account(self, point: EquityPoint, now: datetime) -> Account:
+        return Account(equity=point.equity, balance=point.balance, risk=self.risk.state, holds=self.holds.in_force(now))
 
     def _missed(self, moment: Moment) -> Scanned:
         """A moment met long after its time (the machine slept, the daemon was down): nothing is decided on it."""

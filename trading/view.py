@@ -154,6 +154,22 @@ class MarketView:
         theirs = np.where(where >= 0, self._returns_of(other)[where], np.nan)
         return correlation(mine, theirs)
 
+    def common_returns(self, symbols: Sequence[str], bars: int) -> Floats:
+        """Simple returns between the last bars that all of `symbols` have in common, at most `bars` of them; one row a
+        period, oldest first, one column a symbol. Only closed bars; no rows where nothing is in common."""
+        seen = {symbol: self.bars(symbol).series for symbol in symbols}
+        shared: Ints | None = None
+        for symbol, series in seen.items():
+            opened = series.opened[: self.closed.get(symbol, -1) + 1]
+            shared = opened if shared is None else np.intersect1d(shared, opened, assume_unique=True)
+        if shared is None or len(shared) < 2:
+            return np.empty((0, len(symbols)))
+        shared = shared[-(bars + 1) :]
+        columns = [series.close[np.searchsorted(series.opened, shared)] for series in seen.values()]
+        closes = np.column_stack(columns)
+        returns: Floats = closes[1:] / closes[:-1] - 1
+        return returns
+
     def _returns_of(self, symbol: str) -> Floats:
         known = self._returns.get(symbol)
         if known is None:

@@ -46,6 +46,8 @@ class BudgetCounts:
     refused: int = 0
     waited: int = 0
     bans: int = 0
+    busy: int = 0
+    """Answers by which the venue asked to be left alone for a while, each ban among them."""
     foreign_units: float = 0.0
 
 
@@ -112,9 +114,10 @@ class Budget:
 
     def ban(self, wait_s: float) -> None:
         """Ask nothing for `wait_s` seconds; a longer ban that is on already stays."""
-        if wait_s <= self.ban_left_s:
+        left_s = self.ban_left_s
+        if wait_s <= left_s:
             return
-        self.counts.bans += 1
+        self.counts.bans += not left_s  # what was under way when it began hears of it too: that is no other one
         self._ban_length = timedelta(seconds=wait_s)
         self._banned_until = self._clock.now() + self._ban_length
 

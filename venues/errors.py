@@ -26,6 +26,10 @@ class NotOffered(VenueUnavailable):
     """The venue's demo has no such route; whoever asks must say so, and not take it for a pass."""
 
 
+class UnreadableCandle(VenueUnavailable):
+    """An answer holds a candle that cannot be believed, so all of it says nothing; to be counted, and asked again."""
+
+
 class ClockRefused(VenueBusy):
     """The venue finds the request's time wrong and did nothing; the clock is to be measured again."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
@@ -98,6 +99,8 @@ RETIRED_HOSTS: Mapping[str, str] = MappingProxyType({"demo-futures.kraken.com": 
 """Once demo, closed by their venue since, and now redirecting: where to is not ours to follow."""
 
 _DEMO = MappingProxyType({demo.host: demo for demo in DEMO_HOSTS})
+_UNUSED = frozenset(' \\"<>^`{|}')
+"""Printable characters that readers of addresses take apart differently."""
 _SECURE = frozenset({"https", "wss"})
 _PLAIN = frozenset({"http", "ws"})
 
@@ -110,7 +113,7 @@ def demand_demo(url: str, headers: Mapping[str, str]) -> str:
     """
     parts = _parts(url)
     host = parts.hostname or ""
-    if parts.scheme not in _SECURE | _PLAIN:
+    if parts.scheme not in _SECURE and parts.scheme not in _PLAIN:
         raise ConfigurationRefused(f"{_shown(url)} has the scheme {parts.scheme!r}; https or wss is allowed")
     if _is_loopback(host):
         return f"{host} is this machine: what is sent there reaches no venue."
@@ -128,10 +131,16 @@ def demand_demo(url: str, headers: Mapping[str, str]) -> str:
 
 def _parts(url: str) -> SplitResult:
     """The parts of a URL that every reader takes apart alike; anything ambiguous is refused."""
-    if not url.isascii() or not url.isprintable() or any(character in url for character in ' \\"<>^`{|}'):
+    if not url.isascii() or not url.isprintable() or not _UNUSED.isdisjoint(url):
         raise ConfigurationRefused(
             f"{_shown(url)} holds characters that no venue's address holds; plain ASCII is allowed"
         )
+    return _place(url.partition("?")[0])
+
+
+@lru_cache(maxsize=256)
+def _place(url: str) -> SplitResult:
+    """The parts of an address without its query, which says nothing of the place: few ever occur, every one often."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -144,6 +153,7 @@ def _parts(url: str) -> SplitResult:
     return parts
 
 
+@lru_cache(maxsize=256)
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -16,6 +16,7 @@ from venues.answers import decimal, from_ms, to_ms, whole
 from venues.book import Book, book_of
 from venues.budget import Budget
 from venues.candles import CandleRow, candle_rows
+from venues.errors import UnreadableCandle
 from venues.profiles import Profile
 from venues.records import VenueMarket
 from venues.vendor import Vendor
@@ -59,7 +60,7 @@ class CcxtMarket:
                 if bar.opened_at < since or bar.closed_at > until:
                     continue
                 if found.setdefault(bar.opened_at, bar) != bar:
-                    raise VenueUnavailable(f"{symbol}: two different bars of {bar.opened_at.isoformat()}")
+                    raise UnreadableCandle(f"{symbol}: two different bars of {bar.opened_at.isoformat()}")
             start = end
         return [found[opened] for opened in sorted(found)]
 
@@ -94,6 +95,13 @@ class CcxtMarket:
 
 
 def _bar(row: CandleRow, timeframe: Timeframe, symbol: str) -> Bar:
+    try:
+        return _read_bar(row, timeframe, symbol)
+    except VenueUnavailable as error:
+        raise UnreadableCandle(str(error)) from None
+
+
+def _read_bar(row: CandleRow, timeframe: Timeframe, symbol: str) -> Bar:
     if len(row) < 6 or any(value is None for value in row[:5]):
         raise VenueUnavailable(f"{symbol}: a candle lacks its time or a price")
     opened = from_ms(decimal(row[0], "a candle's time"))

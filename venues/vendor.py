@@ -22,7 +22,7 @@ from domain.clock import Clock
 from domain.errors import RatchetError, VenueUnavailable
 from venues.answers import to_ms
 from venues.budget import Budget
-from venues.errors import Failure, meaning_of, raised_for, scrubbed
+from venues.errors import Failure, Meaning, meaning_of, raised_for, scrubbed
 from venues.guard import Check
 
 TIMEOUT_MS = 10_000
@@ -108,7 +108,7 @@ class Vendor:
     def _fit(self) -> None:
         """Put our own ways in place of the vendor's: its methods look these up on the object at every call."""
         exchange = self.exchange
-        self._plain_fetch, self._plain_fetch2 = exchange.fetch, exchange.fetch2
+        self._plain_fetch = exchange.fetch
         self._plain_response = exchange.on_rest_response
         exchange.fetch = self._fetch
         exchange.fetch2 = self._fetch2
@@ -124,7 +124,8 @@ class Vendor:
         given, settings = {} if params is None else params, {} if config is None else config
         cost = self.exchange.calculate_rate_limiter_cost(api, method, path, given, settings)
         await self.budget.take(float(cost))
-        return await self._plain_fetch2(path, api, method, given, settings)
+        signed = self.exchange.sign(path, api, method, given)
+        return await self._fetch(signed["url"], signed["method"], signed["headers"], signed["body"])
 
     async def _fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         self._check(method, url, {**(headers or {}), **self.exchange.headers})
@@ -140,6 +141,7 @@ class Vendor:
         except self._errors as error:
             failure = self._failure(error, sent=True, heard=heard)
             meaning = meaning_of(self.venue, failure)
+            self.budget.counts.busy += meaning is Meaning.BUSY
             ours = raised_for(meaning, failure.text, asking=method == "GET", wait_s=self.budget.ban_left_s)
         finally:
             _heard.reset(token)
@@ -215,10 +217,6 @@ def make_exchange(vendor_class: str, settings: Mapping[str, object]) -> Any:
     return exchange
 
 
-def _exact_json(body: str) -> Any:
-    return json.loads(body, parse_float=str, parse_constant=_no_number)
-
-
 def _whole_answer(answer: object, url: str) -> bool:
     """A list, or an object with something in it: an empty one is an answer to a kept-alive listen key alone."""
     return isinstance(answer, list) or (isinstance(answer, dict) and (bool(answer) or "listenKey" in url))
@@ -226,6 +224,9 @@ def _whole_answer(answer: object, url: str) -> bool:
 
 def _no_number(word: str) -> None:
     raise ValueError(f"{word} is not a number")
+
+
+_exact_json = json.JSONDecoder(parse_float=str, parse_constant=_no_number).decode
 
 
 def _no_proxy(*_: object) -> None:

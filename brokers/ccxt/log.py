@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from brokers.ccxt import rows
 from brokers.ccxt.records import AskedCancel, KnownOrder, Reach
 from brokers.ccxt.translate import event_of, text_of
 from brokers.protocol import BrokerEvent
-from domain.errors import ConfigurationRefused, VenueUnavailable
+from brokers.record_file import RecordKind, open_record
+from domain.errors import VenueUnavailable
 from domain.identity import digest
 from domain.numbers import ZERO
 from venues.records import VenueTrade
 
-SCHEMA = 1
 MARK_LENGTH = 16
 
 _TABLES = """
@@ -56,6 +57,7 @@ CREATE TABLE nets (symbol TEXT PRIMARY KEY, quantity TEXT NOT NULL) STRICT, WITH
 CREATE TABLE assets (asset TEXT PRIMARY KEY, baseline TEXT NOT NULL, taken TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE events (sequence INTEGER PRIMARY KEY, body TEXT NOT NULL, mark TEXT NOT NULL) STRICT;
 """
+_KIND = RecordKind(name="the venue log", schema=1, tables=_TABLES)
 
 _PUT_ORDER = f"""
 INSERT INTO orders ({", ".join(rows.ORDER_COLUMNS)}) VALUES ({", ".join("?" * len(rows.ORDER_COLUMNS))})
@@ -79,42 +81,13 @@ class Log:
         """Open or create; `durable` waits for the disk at each commit. Raises `ConfigurationRefused`."""
         self.path = str(path)
         self._reach = reach
-        self._open_orders: tuple[KnownOrder, ...] | None = None
-        try:
-            self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
-        except sqlite3.Error as error:
-            raise ConfigurationRefused(f"the venue log {self.path} cannot be opened: {error}") from error
-        try:
-            self._prepare(durable)
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise ConfigurationRefused(
-                f"the venue log {self.path} cannot be used: {error}; it must be a log that no process has open"
-            ) from error
-        except ConfigurationRefused:
-            self._connection.close()
-            raise
-
-    def _prepare(self, durable: bool) -> None:
-        run = self._connection.execute
-        run("PRAGMA locking_mode = EXCLUSIVE")
-        run("PRAGMA journal_mode = WAL")
-        run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        run("BEGIN EXCLUSIVE")
-        found = run("PRAGMA user_version").fetchone()[0]
-        if found == 0 and run("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            for statement in _TABLES.split(";"):
-                run(statement)
-            run(f"PRAGMA user_version = {SCHEMA}")
-        elif found != SCHEMA:
-            run("ROLLBACK")
-            raise ConfigurationRefused(
-                f"the venue log {self.path} has schema {found}; this version reads schema {SCHEMA}"
-            )
-        run("COMMIT")
+        self._answers: dict[tuple[str, tuple[object, ...]], Any] = {}
+        """What was read since the last write: the file has one owner, so the same question has the same answer."""
+        self._connection = open_record(self.path, _KIND, durable=durable)
 
     def close(self) -> None:
         """Let go of the file; closing twice is harmless."""
+        self._answers.clear()
         self._connection.close()
 
     # -- reading ----------------------------------------------------------------------------------------------
@@ -124,19 +97,23 @@ class Log:
         return None if row is None else str(row[0])
 
     def order(self, client_order_id: str) -> KnownOrder | None:
-        row = self._one(f"{_SELECT_ORDER} WHERE client_order_id = ?", client_order_id)
-        return None if row is None else rows.order_of(row)
+        found = self._orders("WHERE client_order_id = ?", client_order_id)
+        return found[0] if found else None
 
     def order_of_venue(self, symbol: str, venue_order_id: str) -> KnownOrder | None:
-        row = self._one(f"{_SELECT_ORDER} WHERE symbol = ? AND venue_order_id = ?", symbol, venue_order_id)
-        return None if row is None else rows.order_of(row)
+        found = self._orders("WHERE symbol = ? AND venue_order_id = ?", symbol, venue_order_id)
+        return found[0] if found else None
 
     def open_orders(self) -> tuple[KnownOrder, ...]:
         """Orders whose end is not told, in the order they became known."""
-        if self._open_orders is None:
-            found = self._all(f"{_SELECT_ORDER} WHERE standing IN ('asked', 'open') ORDER BY rowid")
-            self._open_orders = tuple(rows.order_of(row) for row in found)
-        return self._open_orders
+        return self._orders("WHERE standing IN ('asked', 'open') ORDER BY rowid")
+
+    def _orders(self, which: str, *values: object) -> tuple[KnownOrder, ...]:
+        found: tuple[KnownOrder, ...] | None = self._answers.get((which, values))
+        if found is None:
+            read = self._execute(f"{_SELECT_ORDER} {which}", *values)
+            found = self._answers[which, values] = tuple(rows.order_of(row) for row in read)
+        return found
 
     def symbols_since(self, moment: datetime) -> tuple[str, ...]:
         """Instruments in which an order was sent at `moment` or later."""
@@ -179,10 +156,10 @@ class Log:
 
     def events_after(self, sequence: int) -> list[BrokerEvent]:
         """Every fact told after number `sequence`, in order."""
-        return [
-            event_of(row[0])
-            for row in self._all("SELECT body FROM events WHERE sequence > ? ORDER BY sequence", sequence)
-        ]
+        if sequence >= self.last()[0]:
+            return []
+        found = self._execute("SELECT body FROM events WHERE sequence > ? ORDER BY sequence", sequence)
+        return [event_of(row[0]) for row in found]
 
     def last(self) -> tuple[int, str]:
         """Number and digest of the last fact; 0 and the digest of the log's name where there is none."""
@@ -206,7 +183,7 @@ class Log:
             self._run("COMMIT")
             done = True
         finally:
-            self._open_orders = None
+            self._answers.clear()
             # A full disk ends the transaction by itself; then there is nothing left to roll back.
             if not done and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -224,7 +201,6 @@ class Log:
 
     def put_order(self, order: KnownOrder) -> None:
         self._run(_PUT_ORDER, *rows.order_row(order))
-        self._open_orders = None
 
     def put_cancel(self, cancel: AskedCancel) -> None:
         self._run(
@@ -259,16 +235,24 @@ class Log:
         for table in ("assets", "nets", "read_marks", "foreign_orders"):
             self._run(f"DELETE FROM {table}")
         self._run("UPDATE orders SET venue_order_id = NULL WHERE standing = 'ended'")
-        self._open_orders = None
 
     def _one(self, query: str, *values: object) -> rows.Row | None:
         found = self._all(query, *values)
         return found[0] if found else None
 
     def _all(self, query: str, *values: object) -> list[rows.Row]:
-        return self._run(query, *values).fetchall()
+        """The rows of a question; not to be changed."""
+        found: list[rows.Row] | None = self._answers.get((query, values))
+        if found is None:
+            found = self._answers[query, values] = self._execute(query, *values).fetchall()
+        return found
 
-    def _run(self, query: str, *values: object) -> sqlite3.Cursor:
+    def _run(self, query: str, *values: object) -> None:
+        """Write."""
+        self._answers.clear()
+        self._execute(query, *values)
+
+    def _execute(self, query: str, *values: object) -> sqlite3.Cursor:
         try:
             return self._connection.execute(query, values)
         except sqlite3.Error as error:

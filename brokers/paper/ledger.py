@@ -14,10 +14,8 @@ from pathlib import Path
 from brokers.paper import translate
 from brokers.paper.records import Holding, Market, PaperOrder
 from brokers.protocol import BrokerEvent
-from domain.errors import ConfigurationRefused
+from brokers.record_file import RecordKind, open_record
 from domain.numbers import ZERO
-
-SCHEMA = 1
 
 _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -53,6 +51,7 @@ CREATE TABLE markets (
     instrument TEXT PRIMARY KEY, opens_told INTEGER NOT NULL, ranges_told INTEGER NOT NULL, volume REAL, mark REAL
 ) STRICT, WITHOUT ROWID;
 """
+_KIND = RecordKind(name="the paper ledger", schema=1, tables=_TABLES)
 
 _PUT_ORDER = f"INSERT OR REPLACE INTO orders VALUES ({', '.join('?' * 21)})"
 _PUT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -108,38 +107,7 @@ class Ledger:
     def __init__(self, path: Path | str, *, durable: bool) -> None:
         """Open or create; `durable` waits for the disk at each commit. `:memory:` keeps nothing."""
         self.path = str(path)
-        try:
-            self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=0.0)
-        except sqlite3.Error as error:
-            raise ConfigurationRefused(f"the paper ledger {self.path} cannot be opened: {error}") from error
-        try:
-            self._prepare(durable)
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise ConfigurationRefused(
-                f"the paper ledger {self.path} cannot be used: {error}; it must be a ledger that no process has open"
-            ) from error
-        except ConfigurationRefused:
-            self._connection.close()
-            raise
-
-    def _prepare(self, durable: bool) -> None:
-        run = self._connection.execute
-        run("PRAGMA locking_mode = EXCLUSIVE")
-        run("PRAGMA journal_mode = WAL")
-        run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        run("BEGIN EXCLUSIVE")
-        found = run("PRAGMA user_version").fetchone()[0]
-        if found == 0 and run("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            for statement in _TABLES.split(";"):
-                run(statement)
-            run(f"PRAGMA user_version = {SCHEMA}")
-        elif found != SCHEMA:
-            run("ROLLBACK")
-            raise ConfigurationRefused(
-                f"the paper ledger {self.path} has schema {found}; this version reads schema {SCHEMA}"
-            )
-        run("COMMIT")
+        self._connection = open_record(self.path, _KIND, durable=durable)
 
     def owner(self) -> tuple[str, str] | None:
         """Account and currency this ledger was born for; None when it was not born yet."""

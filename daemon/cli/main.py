@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from daemon.cli import commanding, configuration, data, history, reading, risk, running, sentiment
+from daemon.cli import commanding, configuration, data, history, reading, risk, running, sentiment, stress
 from daemon.logs import install_hooks, scrub
 from domain.errors import ConfigurationRefused, JournalSchemaUnknown, RatchetError
 
@@ -38,6 +38,7 @@ def build() -> typer.Typer:
     configuration.register(app)
     data.register(app)
     sentiment.register(app)
+    stress.register(app)
     risk.register(app)
     return app
 

@@ -54,7 +54,7 @@ def explain(
 
 
 def _named(read: Reader, wanted: str, path: str) -> Decision:
-    from domain.errors import InvalidInput  # noqa: PLC0415
+    from domain.errors import InvalidInput  # noqa: PLC0415 - other verbs do not pay for it
 
     found = read.decisions(limit=1, newest_first=True) if wanted == NEWEST else read.decisions_named(wanted, limit=2)
     if not found:
@@ -65,7 +65,7 @@ def _named(read: Reader, wanted: str, path: str) -> Decision:
 
 
 def _print(found: Explanation) -> None:
-    from daemon.cli.output import Column, decimal_text, print_facts, print_table  # noqa: PLC0415
+    from daemon.cli.output import Column, decimal_text, print_facts, print_table  # noqa: PLC0415 - as above
 
     print_facts(
         [

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from daemon.config.fields import Currency, FilePath, Port, Section, Symbol, UtcTime
-from daemon.config.trading import LearningSection, RiskSection, SignalsSection
+from daemon.config.trading import LearningSection, PortfolioSection, RiskSection, SignalsSection
 from domain.instruments import AssetClass, Timeframe
 
 ACCOUNT_NAMES = "1 to 40 of a-z, 0-9, - and _, a letter or digit first"
@@ -31,6 +31,18 @@ class AccountSection(Section):
     """The embedded paper account, or a venue's demo account. Unless given it follows `broker.kind`."""
     currency: Currency | None = None
     """None takes the currency that the instruments are quoted in, USD where there are several."""
+    jurisdiction: Literal["none", "esma_retail", "us_retail_forex"] = "none"
+    """Whose rules the account lives under: leverage, margin close-out, hedges and FIFO; see docs/risk.md."""
+    hedging: bool = False
+    """Whether the venue keeps opposed positions apart instead of netting them."""
+    fifo: bool = False
+    """First in, first out, also where the jurisdiction does not ask for it."""
+    no_hedge: bool = False
+    """No opposed positions, also where the jurisdiction does not ask for it."""
+    permitted: list[Symbol] = []
+    """The only instruments that may be entered; empty permits all that are traded."""
+    forbidden: list[Symbol] = []
+    """Instruments that may not be entered."""
     starting_cash: Annotated[Decimal, Field(ge=1, le=10**12)] = Decimal(10_000)
     """What a new paper account begins with, in its currency; an account that exists keeps what it has. A replay in INR,
     JPY or KRW begins with a larger sum unless this is set."""
@@ -124,6 +136,8 @@ class ScheduleSection(Section):
     """When the day's data are looked over."""
     ensemble_weights_at: UtcTime = time(0, 15)
     """When the strategies' weights are taken from their records."""
+    portfolio_weights_at: UtcTime = time(0, 30)
+    """When portfolio weights are computed anew."""
 
 
 class JournalSection(Section):
@@ -184,6 +198,7 @@ class Config(Section):
     feed: FeedSection = FeedSection()
     signals: SignalsSection = SignalsSection()
     risk: RiskSection = RiskSection()
+    portfolio: PortfolioSection = PortfolioSection()
     learning: LearningSection = LearningSection()
     sentiment: SentimentSection = SentimentSection()
     schedule: ScheduleSection = ScheduleSection()

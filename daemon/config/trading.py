@@ -106,6 +106,10 @@ class RiskSection(Section):
     """The most that opposed social sentiment takes off the risk, as a share of it."""
     volatility_floor: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.5")
     """The least scale that high volatility leaves."""
+    portfolio_scale_min: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.5")
+    """The least scale that a small portfolio weight leaves."""
+    portfolio_scale_max: Annotated[Decimal, Field(ge=1, le=3)] = Decimal("1.5")
+    """The most scale that a large portfolio weight gives."""
     safe_scale: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.5")
     """Scale of the risk while a hold of effect safe is in force."""
     drift_scale: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.5")
@@ -132,6 +136,8 @@ class RiskSection(Section):
     """Quantity of one order in base units; none sets no such limit."""
     price_collar: Annotated[Decimal, Field(gt=0, le=Decimal("0.5"))] = Decimal("0.05")
     """The largest distance of an entry from the mid price, as a fraction of it."""
+    price_collar_over_time: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.25")
+    """The largest distance of an entry from the median of the mids before it, as a fraction of it."""
     min_reward_risk: Annotated[Decimal, Field(ge=0, le=20)] = Decimal(1)
     """The least reward over risk, both after costs."""
     orders_per_minute: Annotated[int, Field(ge=3, le=10_000)] = 60
@@ -139,12 +145,14 @@ class RiskSection(Section):
     orders_per_day: Annotated[int, Field(ge=3, le=1_000_000)] = 2_000
     """Messages within a day, UTC."""
     repeated_executions: Annotated[int, Field(ge=1, le=1_000)] = 5
-    """Entries of one instrument and side within the window below."""
+    """Entries of one instrument and side within the window below, after which a person must resume."""
     repeat_window_minutes: Annotated[int, Field(ge=1, le=1_440)] = 60
     """The window of `repeated_executions`."""
 
     max_drawdown: Annotated[Decimal, Field(gt=0, le=Decimal("0.9"))] = Decimal("0.1")
     """Drawdown from the equity peak at which a latched hold stops entries."""
+    emergency_drawdown: Annotated[Decimal, Field(gt=0, le=Decimal("0.9"))] = Decimal("0.15")
+    """Drawdown from the equity peak at which everything is closed at the market, and a person must resume."""
     daily_loss: Annotated[Decimal, Field(gt=0, le=Decimal("0.9"))] = Decimal("0.03")
     """Loss since the start of the day, UTC, that holds entries until the next."""
     weekly_loss: Annotated[Decimal, Field(gt=0, le=Decimal("0.9"))] = Decimal("0.06")
@@ -159,6 +167,30 @@ class RiskSection(Section):
     """Orders of one instrument refused by the venue within the window below that rest the instrument."""
     rejection_window_minutes: Annotated[int, Field(ge=1, le=1_440)] = 60
     """The window of `max_rejections`."""
+    max_reject_rate: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.5")
+    """The share of entries within that window that, rejected, rests the account for `cooldown_hours`."""
+    reject_rate_orders: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """The least number of entries within that window from which a share is taken."""
+    max_excess_slippage_bps: Annotated[Decimal, Field(gt=0, le=1_000)] = Decimal(50)
+    """How much worse than modelled the last fills may be on average, in basis points, before the account rests for
+    `cooldown_hours`."""
+    slippage_fills: Annotated[int, Field(ge=1, le=1_000)] = 10
+    """How many fills that average is taken of."""
+
+
+class PortfolioSection(Section):
+    """How the risk of one trade is divided among the instruments, refreshed at `schedule.portfolio_weights_at`."""
+
+    method: Literal["max_sharpe", "min_variance", "risk_parity", "hrp", "inverse_volatility", "equal"] = "risk_parity"
+    """What weights are computed by; equal gives every instrument the same. docs/portfolio.md says why this one."""
+    lookback_bars: Annotated[int, Field(ge=20, le=20_000)] = 500
+    """The most returns that weights are computed from."""
+    fewest_bars: Annotated[int, Field(ge=10, le=20_000)] = 120
+    """The least number of bars that all instruments must have in common; until then all weigh the same."""
+    no_trade_band: Fraction = 0.03
+    """Weights stay as they are while none would change by more."""
+    turnover_cost: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    """What moving a weight by 1 costs, as a fraction; the methods with an objective allow for it."""
 
 
 class LearningSection(Section):

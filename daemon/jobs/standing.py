@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from daemon.config import Config
 from daemon.jobs.data_quality import DataQuality
+from daemon.jobs.portfolio import RefreshPortfolio
 from daemon.jobs.reconciliation import Reconciliation
 from daemon.jobs.weights import EnsembleWeights
 from daemon.metrics import Metrics
@@ -15,7 +16,7 @@ from daemon.wiring import Trading
 
 
 def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, config: Config) -> tuple[Job, ...]:
-    """Reconciliation, ensemble weights, data quality and the model's figures, at their configured times.
+    """Reconciliation, ensemble and portfolio weights, data quality and the model's figures, at their configured times.
 
     Whoever runs one holds the session's lock.
     """
@@ -34,6 +35,11 @@ def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, conf
             "ensemble_weights",
             EnsembleWeights(trading, config.signals.weights).run,
             trigger=At(at=plan.ensemble_weights_at),
+        ),
+        standard_job(
+            "portfolio_weights",
+            RefreshPortfolio(trading, metrics).run,
+            trigger=At(at=plan.portfolio_weights_at),
         ),
         standard_job("data_quality", DataQuality(trading).run, trigger=At(at=plan.data_quality_at)),
         standard_job("evaluation", measure),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from daemon.metrics.vocabulary import OTHER
 
@@ -46,6 +48,26 @@ class Gauged:
         self._children.get(word, self._other).set(value)
 
 
+Labelled = tuple[tuple[str, ...], float]
+"""Values of the labels, in the family's order, and what was counted under them."""
+
+
+class CountedElsewhere(Collector):
+    """One family of counters that others keep; they are read on the scraper's thread."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], read: Callable[[], Iterable[Labelled]]) -> None:
+        self._name = name
+        self._text = text
+        self._labels = labels
+        self._read = read
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, value in self._read():
+            family.add_metric(labels, value)
+        yield family
+
+
 class Families:
     """Makes families whose names begin with the product's prefix, on one registry."""
 
@@ -61,6 +83,12 @@ class Families:
     def counters(self, name: str, text: str, labels: Sequence[str]) -> Counter:
         """A family whose children the caller makes."""
         return Counter(name, text, labels, namespace=PREFIX, registry=self._registry)
+
+    def counted_elsewhere(
+        self, name: str, text: str, labels: Sequence[str], read: Callable[[], Iterable[Labelled]]
+    ) -> None:
+        """A family of counters that others keep: `read` gives them at each scrape; they may only grow."""
+        self._registry.register(CountedElsewhere(f"{PREFIX}_{name}", text, labels, read))
 
     def gauge(self, name: str, text: str, start: float = 0.0) -> Gauge:
         gauge = Gauge(name, text, namespace=PREFIX, registry=self._registry)

@@ -7,13 +7,15 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 from daemon.metrics.account import AccountMetrics
 from daemon.metrics.families import Families
 from daemon.metrics.learning import LearningMetrics
+from daemon.metrics.risk import RiskMetrics
 from daemon.metrics.service import ServiceMetrics
 from daemon.metrics.trading import TradingMetrics
+from daemon.metrics.venue import VenueMetrics
 from daemon.metrics.vocabulary import Vocabulary
 
 
 class Metrics:
-    """The metrics by what they watch: `trading`, `account`, `service`, `learning`.
+    """The metrics by what they watch: `trading`, `account`, `service`, `learning`, `risk`, `venue`.
 
     Nothing is shared with other instances or with prometheus_client's global registry. Every series exists, at 0
     (or NaN where 0 would be a made-up figure), before its first event.
@@ -30,3 +32,5 @@ class Metrics:
         self.account = AccountMetrics(make, currency)
         self.service = ServiceMetrics(make, words)
         self.learning = LearningMetrics(make, words)
+        self.risk = RiskMetrics(make, words)
+        self.venue = VenueMetrics(make)

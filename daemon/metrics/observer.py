@@ -67,5 +67,8 @@ class MetricsObserver(Observer):
     def incident(self, incident: Incident) -> None:
         self._metrics.service.incident(incident.kind)
 
+    def candles_rejected(self, instrument: str, kind: str, count: int) -> None:
+        self._metrics.service.candles_rejected(instrument, kind, count)
+
     def committed(self, seconds: float) -> None:
         self._metrics.service.committed(seconds)

@@ -28,9 +28,20 @@ class ServiceMetrics:
         self._skew = make.gauge("clock_skew_seconds", "Venue's clock less ours.", NOT_MEASURED)
         self._lag = make.histogram("event_loop_lag_seconds", "How late the event loop woke a sleeper.", LONG_SECONDS)
         self._incidents = make.counted("incidents", "Things that should not have happened.", "kind", words.incidents)
-        self._rejected = make.counted("data_rejected", "Bars refused as unusable.", "kind", words.rejections)
+        self._rejected = make.counted(
+            "data_rejected", "Bars of candle files refused as unusable.", "kind", words.rejections
+        )
+        self._candles(make, words)
         self._journal(make)
         self._jobs(make, words)
+
+    def _candles(self, make: Families, words: Vocabulary) -> None:
+        rejected = make.counters("candles_rejected", "Live candles that were not believed.", ("instrument", "kind"))
+        self._candles_rejected = {
+            (instrument, kind): rejected.labels(instrument, kind)
+            for instrument in (*words.own_instruments, OTHER)
+            for kind in (*words.candle_rejections, OTHER)
+        }
 
     def _journal(self, make: Families) -> None:
         self._commit_seconds = make.histogram(
@@ -88,7 +99,14 @@ class ServiceMetrics:
         self._incidents.add(kind)
 
     def data_rejected(self, kind: str, count: int = 1) -> None:
+        """Bars of candle files that were refused when they were read."""
         self._rejected.add(kind, count)
+
+    def candles_rejected(self, instrument: str, kind: str, count: int = 1) -> None:
+        """Live candles that were not believed; what the vocabulary has not is counted under `other`, each by itself."""
+        known = self._candles_rejected
+        own = instrument if (instrument, OTHER) in known else OTHER
+        known[own, kind if (own, kind) in known else OTHER].inc(count)
 
 
 def _free_bytes(folder: Path) -> float:

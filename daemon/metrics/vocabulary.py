@@ -14,7 +14,15 @@ OTHER: Final = "other"
 INSTRUMENTS_AT_MOST: Final = 50
 _WORD = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.:^=-]{0,39}")
-_BUDGETS: Final = {"reasons": 80, "jobs": 32, "sources": 16, "incidents": 32, "rejections": 32, "mismatches": 32}
+_BUDGETS: Final = {
+    "reasons": 120,
+    "jobs": 32,
+    "sources": 16,
+    "incidents": 32,
+    "rejections": 32,
+    "candle_rejections": 16,
+    "mismatches": 32,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +41,9 @@ class Vocabulary:
     """Where news and sentiment come from."""
     incidents: tuple[str, ...] = ()
     rejections: tuple[str, ...] = ()
-    """Why bars were refused."""
+    """Why bars of candle files were refused."""
+    candle_rejections: tuple[str, ...] = ()
+    """Why live candles were not believed; each is a series of every instrument."""
     mismatches: tuple[str, ...] = ()
     """How our books and the venue's may differ."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 from domain.numbers import ZERO
+from risk.accounts import Holding
 from risk.denial import Denial, exceeded
+from risk.figures import figure
 from risk.room import currency_legs, directed_exposure
-from risk.snapshot import Proposal, Snapshot
+from risk.snapshot import Exposure, Proposal, Snapshot
 
 
 class UnknownOrder:
@@ -17,10 +19,12 @@ class UnknownOrder:
 
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
         symbol = proposal.instrument.symbol
-        if not any(exposure.unknown and exposure.instrument.symbol == symbol for exposure in snapshot.exposures):
+        unknown = [each for each in snapshot.exposures if each.unknown and each.instrument.symbol == symbol]
+        if not unknown:
             return None
         told = f"an earlier order in {symbol} is unknown: the venue may or may not have it"
-        return Denial(rule=self.name, reason="unknown_order", detail=told)
+        numbers = {"unknown": ", ".join(_told(each) for each in unknown)}
+        return Denial(rule=self.name, reason="unknown_order", detail=told, numbers=numbers)
 
 
 class OnePosition:
@@ -30,10 +34,15 @@ class OnePosition:
 
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
         symbol = proposal.instrument.symbol
-        if all(exposure.instrument.symbol != symbol for exposure in snapshot.exposures):
+        held = [each for each in snapshot.exposures if each.instrument.symbol == symbol]
+        if not held:
             return None
         told = f"{symbol} already has a position or an order in flight"
-        return Denial(rule=self.name, reason="already_open", detail=told)
+        if any(each.side is not proposal.side for each in held):
+            netted = snapshot.account.holding is Holding.NETTING
+            told += f"; an entry against it would {'reduce it' if netted else 'lie beside it'}"
+        numbers = {"held": ", ".join(_told(each) for each in held), "quantity": figure(proposal.quantity)}
+        return Denial(rule=self.name, reason="already_open", detail=told, numbers=numbers)
 
 
 class PositionCount:
@@ -78,7 +87,8 @@ class CurrencyExposure:
         for currency, sign in currency_legs(proposal.instrument, proposal.side, snapshot.currency):
             taken = directed_exposure(snapshot.exposures, currency, sign, snapshot.currency)
             what = f"the exposure {'to' if sign > 0 else 'against'} {currency} in {snapshot.currency}"
-            denied = exceeded(self, "currency_exposure", what, taken + proposal.notional, allowed)
+            total = taken + proposal.notional
+            denied = exceeded(self, "currency_exposure", what, total, allowed, currency=currency, taken=figure(taken))
             if denied is not None:
                 return denied
         return None
@@ -90,7 +100,7 @@ class Margin:
     name = "margin"
 
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
-        total = snapshot.margin_used + proposal.notional / proposal.instrument.max_leverage
+        total = snapshot.margin_used + proposal.notional / snapshot.account.leverage_of(proposal.instrument)
         allowed = snapshot.limits.max_margin_use * snapshot.equity
         return exceeded(self, "margin", f"the margin in {snapshot.currency}", total, allowed)
 
@@ -115,7 +125,12 @@ class Correlation:
                 told = f"{proposal.instrument.symbol} and {other} have too little common history to compare"
                 return Denial(rule=self.name, reason="correlation_unknown", detail=told, numbers={"with": other})
             together = Decimal(str(coefficient)) * proposal.side.sign * exposure.side.sign
-            denied = exceeded(self, "correlated", f"the correlation with {other}", max(together, ZERO), allowed)
+            what = f"the correlation with {other}"
+            denied = exceeded(self, "correlated", what, max(together, ZERO), allowed, **{"with": other})
             if denied is not None:
                 return denied
         return None
+
+
+def _told(exposure: Exposure) -> str:
+    return f"{exposure.side} {figure(exposure.quantity)} at {figure(exposure.price)}"

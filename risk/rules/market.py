@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from risk.denial import Denial, exceeded
+from risk.figures import figure
 from risk.snapshot import Proposal, Snapshot
 
 
@@ -16,7 +17,9 @@ class SessionOpen:
             return None
         known = proposal.market_open is not None
         told = f"the market of {proposal.instrument.symbol} is {'closed' if known else 'not known to be open'}"
-        return Denial(rule=self.name, reason="session_closed" if known else "session_unknown", detail=told)
+        numbers = {"market_open": str(proposal.market_open), "calendar": proposal.instrument.calendar}
+        reason = "session_closed" if known else "session_unknown"
+        return Denial(rule=self.name, reason=reason, detail=told, numbers=numbers)
 
 
 class QuoteFresh:
@@ -46,4 +49,5 @@ class SpreadNarrow:
         instrument = proposal.instrument
         pips = 2 * proposal.half_spread / instrument.pip
         what = f"the spread of {instrument.symbol} in pips"
-        return exceeded(self, "spread_too_wide", what, pips, instrument.max_spread_pips)
+        half = figure(proposal.half_spread)
+        return exceeded(self, "spread_too_wide", what, pips, instrument.max_spread_pips, half_spread=half)

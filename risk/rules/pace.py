@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from risk.breakers import MESSAGE_WINDOW
 from risk.denial import Denial
+from risk.order_breakers import MESSAGE_WINDOW, repeats
 from risk.snapshot import Proposal, Snapshot
 
 # The entry, its stop and its target: an entry that leaves no message for its protection is not sent.
@@ -42,27 +42,29 @@ class DuplicateDecision:
     name = "duplicate"
 
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
-        if all(each.decision_id != proposal.decision_id for each in snapshot.state.executions):
+        sent = next((each for each in snapshot.state.executions if each.decision_id == proposal.decision_id), None)
+        if sent is None:
             return None
         told = f"decision {proposal.decision_id} was already sent as an order"
-        return Denial(rule=self.name, reason="duplicate_decision", detail=told)
+        numbers = {"decision_id": proposal.decision_id, "sent_at": sent.at.isoformat()}
+        return Denial(rule=self.name, reason="duplicate_decision", detail=told, numbers=numbers)
 
 
 class RepeatedExecution:
-    """The same entry over and over within a short time is a runaway strategy."""
+    """The same entry over and over within a short time is a runaway strategy. The breaker of this name latches at the
+    last entry that is allowed; this rule counts anew, so that a lost latch lets nothing through."""
 
     name = "repeated_execution"
 
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
-        window = timedelta(minutes=snapshot.limits.repeat_window_minutes)
-        same = sum(
-            1
-            for each in snapshot.state.executions
-            if each.instrument == proposal.instrument.symbol
-            and each.side is proposal.side
-            and snapshot.now - each.at < window
-        )
-        if same < snapshot.limits.repeated_executions:
+        limits, symbol = snapshot.limits, proposal.instrument.symbol
+        same = repeats(snapshot.state, symbol, proposal.side, snapshot.now, limits)
+        if same < limits.repeated_executions:
             return None
-        told = f"{same} entries to {proposal.side} {proposal.instrument.symbol} were sent within {window}"
-        return Denial(rule=self.name, reason="repeated_execution", detail=told, numbers={"value": str(same)})
+        window = timedelta(minutes=limits.repeat_window_minutes)
+        return Denial(
+            rule=self.name,
+            reason="repeated_execution",
+            detail=f"{same} entries to {proposal.side} {symbol} were sent within {window}",
+            numbers={"value": str(same), "allowed": str(limits.repeated_executions)},
+        )

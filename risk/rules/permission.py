@@ -8,6 +8,14 @@ from risk.denial import Denial
 from risk.figures import figure
 from risk.snapshot import Proposal, Snapshot
 
+_BY_LATCH = {
+    "emergency": "emergency",
+    "margin": "emergency",
+    "drawdown": "drawdown",
+    "repeated_execution": "repeated_execution",
+}
+"""Latches of the risk state, and the reasons they are counted under."""
+
 
 class EquityAboveZero:
     """Every other limit is a multiple of equity."""
@@ -34,7 +42,7 @@ class HoldInForce:
             rule=self.name,
             reason=f"hold_{hold.cause}",
             detail=f"{hold.effect.label} since {hold.since.isoformat()}: {hold.detail}",
-            numbers={"hold_id": hold.hold_id},
+            numbers={"hold_id": hold.hold_id, "since": hold.since.isoformat()},
         )
 
 
@@ -44,22 +52,29 @@ class BreakerOpen:
     name = "breaker"
 
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
-        state, now = snapshot.state, snapshot.now
-        if state.drawdown_latched:
-            return self._open("drawdown", "the drawdown breaker waits for a recorded resume")
+        state, now, equity = snapshot.state, snapshot.now, figure(snapshot.equity)
+        for name in state.latched:
+            told = f"the {name} breaker waits for a recorded resume"
+            return self._open(_BY_LATCH[name], told, equity=equity, peak=figure(state.peak))
         if state.week_lost and now.date() < state.week_ends:
-            return self._open("weekly_loss", "this week's loss limit was reached")
+            start = figure(state.week_start_equity)
+            return self._open("weekly_loss", "this week's loss limit was reached", equity=equity, start=start)
         if state.day_lost and now.date() <= state.day:
-            return self._open("daily_loss", "this day's loss limit was reached")
-        if state.losses_until is not None and now < state.losses_until:
-            return self._open("consecutive_losses", f"rests until {state.losses_until.isoformat()} after losses")
-        until = state.cooldowns.get(proposal.instrument.symbol)
-        if until is not None and now < until:
-            return self._open("cooldown", f"{proposal.instrument.symbol} rests until {until.isoformat()}")
+            start = figure(state.day_start_equity)
+            return self._open("daily_loss", "this day's loss limit was reached", equity=equity, start=start)
+        symbol = proposal.instrument.symbol
+        rests = (
+            ("consecutive_losses", "the account rests after losses", state.losses_until),
+            ("execution_quality", "the account rests after rejections or slippage", state.quality_until),
+            ("cooldown", f"{symbol} rests", state.cooldowns.get(symbol)),
+        )
+        for reason, told, until in rests:
+            if until is not None and now < until:
+                return self._open(reason, f"{told} until {until.isoformat()}", until=until.isoformat())
         return None
 
-    def _open(self, reason: str, detail: str) -> Denial:
-        return Denial(rule=self.name, reason=f"breaker_{reason}", detail=detail)
+    def _open(self, reason: str, detail: str, **numbers: str) -> Denial:
+        return Denial(rule=self.name, reason=f"breaker_{reason}", detail=detail, numbers=numbers)
 
 
 class ShortAllowed:
@@ -71,4 +86,8 @@ class ShortAllowed:
         if proposal.side is Side.BUY or (snapshot.account_can_short and proposal.instrument.shortable):
             return None
         who = "this account" if not snapshot.account_can_short else proposal.instrument.symbol
-        return Denial(rule=self.name, reason="not_shortable", detail=f"{who} cannot be sold short")
+        numbers = {
+            "account_can_short": str(snapshot.account_can_short),
+            "shortable": str(proposal.instrument.shortable),
+        }
+        return Denial(rule=self.name, reason="not_shortable", detail=f"{who} cannot be sold short", numbers=numbers)

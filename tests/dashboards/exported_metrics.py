@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.metrics import Metrics, Vocabulary
+from daemon.metrics import Metrics, VenueCounts, Vocabulary
+from venues.budget import BudgetCounts
+from venues.stream import StreamCounts
 
 DASHBOARDS = Path(__file__).resolve().parents[2] / "dashboards"
 OF_PROMETHEUS = {"up": frozenset({"job", "instance"})}
@@ -27,11 +29,16 @@ def a_daemons_metrics(folder: Path) -> Metrics:
         sources=("headlines",),
         incidents=("late_appearance",),
         rejections=("gap",),
+        candle_rejections=("spike",),
         mismatches=("quantity",),
     )
     metrics = Metrics(currency="USD", words=words)
     metrics.service.built(version="0.1.0", config_digest="abc", sqlite="3.40.1", live=True)
     metrics.service.watch_files(state=folder, journal=folder / "journal.sqlite")
+    counts = VenueCounts(
+        account=BudgetCounts(), candles=BudgetCounts(), stream=StreamCounts(), rejections=words.candle_rejections
+    )
+    metrics.venue.watch(counts)
     return metrics
 
 

@@ -63,6 +63,7 @@ def test_the_alerts_that_the_design_names_are_there() -> None:
         "RatchetUnknownOrder",
         "RatchetReconcileMismatch",
         "RatchetRejections",
+        "RatchetVenueBan",
         "RatchetScanSlow",
         "RatchetHoldLatched",
         "RatchetRestarts",

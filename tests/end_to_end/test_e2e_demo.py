@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ratchet_command import Ended, count, ratchet, side_by_side, verified, verified_by_command
+from ratchet_command import Ended, count, ratchet, rows, side_by_side, verified, verified_by_command
 
 COUNTED = {"bars", "decisions", "orders", "fills", "trades_closed", "outcomes", "samples", "online_updates"}
 PROMISED = COUNTED | {"equity_start", "equity_end", "max_drawdown", "holds", "elapsed_s", "journal"}
+FACTORS = ("base", "drawdown", "hold", "probability", "social", "volatility", "portfolio")
 SMALL = ("demo", "--json", "--bars", "400", "--instruments", "8", "--no-compare")
 
 
@@ -44,6 +47,26 @@ def test_the_document_says_what_its_journal_holds(runs: dict[str, tuple[Path, En
     assert document["orders"] == count(journal, "SELECT count(DISTINCT client_order_id) FROM orders")
     assert document["trades_closed"] == count(journal, "SELECT count(*) FROM outcomes WHERE kind = 'real'")
     assert count(journal, "SELECT count(*) FROM job_runs WHERE job = 'data_quality' AND detail <> ''") > 0
+
+
+def test_every_order_is_explained_by_factors_that_multiply_to_what_was_risked(
+    runs: dict[str, tuple[Path, Ended]],
+) -> None:
+    """From the journal alone: the product of the factors, times equity, over the loss of a unit, is the first cap."""
+    state, run = runs["first"]
+    journal = Path(run.document["journal"])
+    ordered = rows(journal, "SELECT decision_id, quantity FROM decisions WHERE status = 'ordered' ORDER BY row_id")
+    for decision_id, quantity in ordered[::10]:
+        told = ratchet("risk", "explain", decision_id[:12], "--json", "--journal", str(journal), state=state).document
+        value = {step["name"]: Decimal(step["value"]) for step in told["steps"]}
+        product = math.prod((value[name] for name in FACTORS), start=Decimal(1))
+        assert float(min(product, Decimal("0.01"))) == pytest.approx(float(value["risk_fraction"]), rel=1e-6)
+        asked = value["risk_fraction"] * value["equity"] / value["loss_per_unit"]
+        assert float(value["cap_risk"]) == pytest.approx(float(asked), rel=1e-6)
+        caps = [amount for name, amount in value.items() if name.startswith("cap_")]
+        assert value["quantity"] == Decimal(quantity)
+        assert value["quantity"] <= min(caps)
+        assert told["verdict"].startswith("ordered")
 
 
 def test_the_same_seed_gives_the_same_digests(runs: dict[str, tuple[Path, Ended]]) -> None:

@@ -30,6 +30,7 @@ CASES: Mapping[str, tuple[dict[str, str], Mapping[str, Any]]] = {
     "withdrawal": (key_of(WITHDRAW_KEY), {}),
     "forged": (key_of(FORGED), {}),
     "no secret": (NOTHING, {}),
+    "half a secret": ({"RATCHET_SECRET_VENUE_KEY": TRADE_KEY.key}, {}),
     "no demo": (key_of(), {"venue": "kraken"}),
     "unknown venue": (key_of(), {"venue": "mtgox"}),
     "live host": (key_of(), {"base_url": "https://api.binance.com"}),
@@ -102,7 +103,14 @@ def test_a_demo_account_with_a_key_that_may_only_trade_is_fine(checks: dict[str,
         (
             "no secret",
             "venue binance",
-            "the secret venue_key and venue_secret of the demo account at binance is nowhere",
+            "the secrets venue_key and venue_secret of the demo account at binance are nowhere: give them as systemd "
+            "credentials, owner-only files in ",
+        ),
+        (
+            "half a secret",
+            "venue binance",
+            "the secret venue_secret of the demo account at binance is nowhere: give it as a systemd credential, an "
+            "owner-only file in ",
         ),
         (
             "no demo",
@@ -149,6 +157,7 @@ def test_no_check_shows_what_it_was_handed(checks: dict[str, Ended]) -> None:
 
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "demo-accounts.md"
+FAULT = re.compile(r"(?m)^  .*: (?P<fault>broker\.base_url is .*\))$")
 SHOWN = ("account", "venue", "venue key", "demo proof", "key rights", "balance", "instruments")
 
 
@@ -161,6 +170,22 @@ def test_the_page_shows_what_is_printed(checks: dict[str, Ended]) -> None:
     for case in ("withdrawal", "forged", "no demo", "unknown venue"):
         (detail,) = refusals(checks[case]).values()
         assert detail in page
+    (nowhere,) = refusals(checks["no secret"]).values()
+    assert re.sub(r"files in \S+,", "files in …,", nowhere) in page
+    (nowhere,) = refusals(checks["half a secret"]).values()
+    assert re.sub(r"file in \S+,", "file in …,", nowhere) in page
+    assert "| flag --set: " + FAULT.search(checks["live host"].err)["fault"] + " |" in page
+
+
+def test_the_page_shows_in_what_the_linear_market_differs(checks: dict[str, Ended]) -> None:
+    spot, linear = (
+        {name: row["detail"] for name, row in rows_of(checks[case]).items() if name in SHOWN}
+        for case in ("fine", "linear")
+    )
+    printed = [re.sub(" {2,}", "  ", line) for line in PAGE.read_text(encoding="utf-8").splitlines()]
+    differing = {name: detail for name, detail in linear.items() if detail != spot[name]}
+    assert differing.keys() == {"venue", "instruments"}
+    assert [name for name, detail in differing.items() if f"{name}  ok  {detail}" not in printed] == []
 
 
 def test_the_page_gives_the_reason_for_every_venue_without_a_demo() -> None:

@@ -97,7 +97,7 @@ class MemoryMarket:
         return self._venue
 
     @property
-    def rejected(self) -> Mapping[str, int]:
+    def rejected(self) -> Mapping[tuple[str, str], int]:
         return {}
 
     async def markets(self, symbols: Sequence[str]) -> Mapping[str, VenueMarket]:

@@ -147,6 +147,17 @@ async def test_what_goes_wrong_for_two_answers_costs_no_bar(fault, settings):
         assert all(one.is_whole(name, HAD + 5) for name in NAMES)
 
 
+async def test_a_candle_that_is_no_number_is_counted_for_its_instrument_and_asked_for_again():
+    async with scene() as one:
+        one.exchange.faults.add("candles_broken", path=CANDLES, times=1)
+        found = await one.gather(HAD + 5)
+        found = found.then(await one.gather(HAD + 5, 1.0))
+        assert len(found.rejected_of) == 1
+        ((name, kind),) = found.rejected_of
+        assert (name in NAMES, kind, found.rejected) == (True, "unreadable", {"unreadable": 1})
+        assert all(one.is_whole(each, HAD + 5) for each in NAMES)
+
+
 async def test_with_three_answers_in_ten_failing_at_least_99_percent_of_the_bars_come():
     async with scene() as one:
         for fault in ("status_before", "truncated", "drop_before"):

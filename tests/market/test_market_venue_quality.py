@@ -13,7 +13,7 @@ from domain.clock import SteppedClock
 from domain.errors import InvalidRecord, VenueBusy, VenueUnavailable
 from domain.instruments import Timeframe
 from market.robust import RetryPlan
-from market.venue_feed import Gathered, VenueFeed
+from market.venue_feed import REJECTIONS, Gathered, VenueFeed
 
 NAME = "BTCUSDT"
 PLAN = RetryPlan(first_wait_s=0.001, longest_wait_s=0.002, failures=100)
@@ -42,7 +42,10 @@ class Venue:
 
     async def gather(self, bars: float, seconds: float = 1.0) -> Gathered:
         self.clock.move_to(at(bars, seconds=seconds))
-        return await self.feed.gather(self.clock.now())
+        gathered = await self.feed.gather(self.clock.now())
+        assert {name for name, _ in gathered.rejected_of} <= {NAME}
+        assert gathered.rejected.keys() <= set(REJECTIONS)
+        return gathered
 
     def give(self, *bars) -> None:
         """From now on the venue gives exactly these bars, in this order."""

@@ -25,6 +25,7 @@ from domain.errors import (
 from domain.instruments import Timeframe
 from market.call_budget import CallBudget
 from market.twelvedata import TwelveData
+from market.venue_feed import REJECTIONS
 
 KEY = "canary-5a1d"
 NOW = datetime(2018, 6, 5, 12, 0, 10, tzinfo=UTC)
@@ -161,7 +162,9 @@ async def test_rows_that_are_no_bars_are_counted_by_kind():
         )
         bars = await scene.bars()
     assert len(bars) == 1
-    assert scene.source.rejected == {"nan": 3, "not_positive": 1, "high_low": 1, "time": 2}
+    counts = {"nan": 3, "not_positive": 1, "high_low": 1, "time": 2}
+    assert scene.source.rejected == {("GBPUSD", kind): count for kind, count in counts.items()}
+    assert counts.keys() <= set(REJECTIONS)
 
 
 async def test_a_daily_bar_is_named_by_its_date():

@@ -61,7 +61,7 @@ def test_the_peak_follows_equity_up_and_never_down() -> None:
 
 
 def test_at_ten_percent_a_latched_hold_stops_entries_and_is_told_once() -> None:
-    loose = Limits(daily_loss=D("0.9"), weekly_loss=D("0.9"))
+    loose = Limits(daily_loss=D("0.9"), weekly_loss=D("0.9"), emergency_drawdown=D("0.5"))
     _, none = after(START, marked("90000.01"), limits=loose)
     assert none == []
     state, holds = after(START, marked(90000), marked(85000, NOON + DAY), marked(99000), marked(85000), limits=loose)

@@ -11,7 +11,9 @@ from risk_builders import NOON, D, denied, exposure, judged, pair, proposal, sha
 
 from domain.errors import InvalidRecord
 from domain.holds import Effect, HoldCause, new_hold
+from domain.instruments import AssetClass
 from domain.orders import Approval, Side
+from risk.accounts import AccountRules, Holding, LeverageClass, rules_of
 from risk.gate import DEFAULT_RULES
 from risk.limits import Limits
 from risk.reasons import DENIAL_REASONS
@@ -40,6 +42,14 @@ def limited(*exposures: Exposure, **limits: Any) -> Snapshot:
     return snapshot(*exposures, limits=Limits(**limits))
 
 
+def under(*exposures: Exposure, **rules: Any) -> Snapshot:
+    return snapshot(*exposures, account=AccountRules(**rules))
+
+
+def mids(*prices: str) -> tuple[D, ...]:
+    return tuple(map(D, prices))
+
+
 def remembering(**state: Any) -> Snapshot:
     return snapshot(state=replace(STATE, **state))
 
@@ -48,8 +58,24 @@ def messages(count: int, seconds_ago: int) -> Snapshot:
     return remembering(order_times=(NOON - timedelta(seconds=seconds_ago),) * count)
 
 
+CRYPTO = AssetClass.CRYPTO
+OVER_TIME = "price_collar_over_time"
+NEAR = {"margin_close_out": D(90), "margin_after_entry": D("90.9")}
+COIN_COLLAR = {CRYPTO: D("0.01")}
 FX_EUR_POSITION = exposure(pair("EUR", "GBP"), side=Side.BUY, quantity=D(150000), price=D(1), fx_rate=D(1))
 OTHER = {"EURGBP": 0.0, "GBPUSD": 0.3}
+FOREX, MAJOR_PAIR = AssetClass.FOREX, LeverageClass.MAJOR_PAIR
+YEN = proposal(
+    instrument=pair("USD", "JPY"),
+    entry_price=D(150),
+    mid=D(150),
+    stop_price=D(149),
+    target_price=D(153),
+    half_spread=D("0.005"),
+    fx_rate=D("0.0060"),
+)
+"""Priced at a rate 10% from the one that its own price implies: 1 / 150 is 0.00667."""
+FX_EUR_CHF = exposure(pair("CHF", "GBP"), fx_rate=D("1.25"))
 
 DENIED: list[tuple[str, str, Proposal, Snapshot]] = [
     ("equity", "no_equity", proposal(), snapshot(equity=D(0))),
@@ -60,6 +86,10 @@ DENIED: list[tuple[str, str, Proposal, Snapshot]] = [
     ("breaker", "breaker_daily_loss", proposal(), remembering(day_lost=True)),
     ("breaker", "breaker_weekly_loss", proposal(), remembering(week_lost=True)),
     ("breaker", "breaker_consecutive_losses", proposal(), remembering(losses_until=NOON + timedelta(minutes=1))),
+    ("breaker", "breaker_emergency", proposal(), remembering(emergency_latched=True, drawdown_latched=True)),
+    ("breaker", "breaker_emergency", proposal(), remembering(margin_latched=True)),
+    ("breaker", "breaker_repeated_execution", proposal(), remembering(throttled=True)),
+    ("breaker", "breaker_execution_quality", proposal(), remembering(quality_until=NOON + timedelta(minutes=1))),
     ("breaker", "breaker_cooldown", proposal(), remembering(cooldowns={"EURUSD": NOON + timedelta(minutes=1)})),
     ("short", "not_shortable", proposal(instrument=pair(shortable=False), **SELL), snapshot()),
     ("short", "not_shortable", proposal(**SELL), snapshot(account_can_short=False)),
@@ -79,6 +109,29 @@ DENIED: list[tuple[str, str, Proposal, Snapshot]] = [
     ("well_formed", "below_minimum_notional", proposal(instrument=pair(min_notional=D(44001))), snapshot()),
     ("price_collar", "price_collar", proposal(mid=D("1.16")), snapshot()),
     ("price_collar", "price_collar", proposal(mid=D("1.04")), snapshot()),
+    ("price_collar", "price_collar", proposal(entry_price=D("1.112")), under(price_collars={FOREX: D("0.01")})),
+    (
+        OVER_TIME,
+        OVER_TIME,
+        proposal(recent_mids=mids("0.87", "0.87", "1.10")),
+        snapshot(),
+    ),
+    (OVER_TIME, OVER_TIME, proposal(recent_mids=mids("1.5", "1.5", "1.5")), snapshot()),
+    (OVER_TIME, "cannot_answer", proposal(recent_mids=mids("1.10", "1.10")), snapshot()),
+    (OVER_TIME, "cannot_answer", proposal(recent_mids=()), snapshot()),
+    ("fx_rate", "fx_rate", proposal(fx_rate=D("1.01")), snapshot()),
+    ("fx_rate", "fx_rate", YEN, snapshot(balance=D(100000))),
+    ("fx_rate", "fx_rate", proposal(instrument=pair("EUR", "GBP"), correlations=OTHER), snapshot(FX_EUR_CHF)),
+    ("permission", "not_permitted", proposal(), under(forbidden_instruments=frozenset({"EURUSD"}))),
+    ("permission", "not_permitted", proposal(), under(permitted_instruments=frozenset({"GBPUSD"}))),
+    ("permission", "not_permitted", proposal(), under(permitted_classes=frozenset({AssetClass.CRYPTO}))),
+    ("no_hedge", "no_hedge", proposal(**SELL), under(exposure(pair()), no_hedge=True)),
+    ("no_hedge", "no_hedge", proposal(), under(exposure(pair("USD", "EUR")), no_hedge=True)),
+    ("fifo", "fifo", proposal(), under(exposure(pair()), fifo=True)),
+    ("leverage_cap", "leverage_cap", proposal(), under(leverage_caps={MAJOR_PAIR: D("0.43")})),
+    ("margin_close_out", "margin_close_out", proposal(), under(margin_after_entry=D(69))),
+    ("margin_close_out", "margin_close_out", proposal(), under(margin_close_out=D("67.9"))),
+    ("order_quantity", "order_quantity", proposal(), under(max_quantities={"EURUSD": D(39000)})),
     ("fat_finger", "stop_on_wrong_side", proposal(stop_price=D("1.10")), snapshot()),
     ("fat_finger", "stop_on_wrong_side", proposal(**{**SELL, "stop_price": D("1.09")}), snapshot()),
     ("fat_finger", "risk_understated", proposal(risk_amount=D("399.9")), snapshot()),
@@ -124,6 +177,25 @@ ALLOWED: list[tuple[str, Proposal, Snapshot]] = [
     ("a spread of exactly 15 pips", proposal(half_spread=D("0.00075")), snapshot()),
     ("an unknown order elsewhere", proposal(), snapshot(exposure(unknown=True))),
     ("a price at the collar", proposal(mid=D("1.10") / D("1.05")), snapshot()),
+    ("a median at the collar", proposal(recent_mids=mids("0.88", "0.88", "9")), snapshot()),
+    ("one wrong mid of three", proposal(recent_mids=mids("1.10", "110", "1.10")), snapshot()),
+    (
+        "a class without a collar of its own",
+        proposal(mid=D("1.10") / D("1.05")),
+        under(price_collars=COIN_COLLAR),
+    ),
+    ("a rate near the implied one", replace(YEN, fx_rate=D("0.0064"), risk_amount=D(420)), snapshot()),
+    ("a permitted instrument", proposal(), under(permitted_instruments=frozenset({"EURUSD"}))),
+    ("another forbidden one", proposal(), under(forbidden_instruments=frozenset({"GBPUSD"}))),
+    ("the same way in another market", proposal(), under(exposure(), no_hedge=True, fifo=True)),
+    ("exactly the leverage", proposal(), under(leverage_caps={MAJOR_PAIR: D("0.44")}, holding=Holding.HEDGING)),
+    (
+        "nearly all of the margin",
+        proposal(quantity=D(30000)),
+        under(**NEAR),
+    ),
+    ("a retail account in the union", proposal(), snapshot(account=rules_of("esma_retail"))),
+    ("a retail account in the states", proposal(), snapshot(account=rules_of("us_retail_forex"))),
     ("exactly the risk of a trade", proposal(risk_amount=D(1000), target_price=D("1.15")), snapshot()),
     ("no target", proposal(target_price=None), snapshot()),
     ("a reward of exactly the risk", proposal(risk_amount=D(400), target_price=D("1.11")), snapshot()),
@@ -154,6 +226,8 @@ def test_what_a_rule_denies_is_denied_under_its_name(rule: str, reason: str, wan
     denial = denied(wanted, at)
     assert (denial.rule, denial.reason) == (rule, reason)
     assert len(denial.detail) > 10
+    assert denial.numbers
+    assert all(value for value in denial.numbers.values())
 
 
 @pytest.mark.parametrize(("told", "wanted", "at"), ALLOWED, ids=[row[0] for row in ALLOWED])

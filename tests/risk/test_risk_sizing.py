@@ -186,6 +186,8 @@ def test_the_published_reasons_are_those_that_sizing_gives() -> None:
         {"hold_scale": D(2)},
         {"open_risk": D(-1)},
         {"drawdown": -0.1},
+        {"portfolio_scale": D(-1)},
+        {"portfolio_scale": D("NaN")},
         {"room": D(-1)},
     ],
 )
@@ -196,16 +198,10 @@ def test_no_size_is_made_of_figures_that_cannot_be(wrong: dict[str, object]) -> 
 
 def test_the_factors_read_in_the_order_in_which_they_multiply() -> None:
     assert list(size(sizing_inputs()).factors) == [
-        "base",
-        "drawdown",
-        "hold",
-        "probability",
-        "social",
-        "volatility",
-        "risk_fraction",
-        "loss_per_unit",
-        "capped_by",
-        "quantity",
+        *("base", "drawdown", "hold", "probability", "social", "volatility", "portfolio"),
+        *("equity", "risk_fraction", "loss_per_unit"),
+        *("cap_risk", "cap_open_risk", "cap_order_value", "cap_margin"),
+        *("capped_by", "quantity"),
     ]
 
 
@@ -221,3 +217,11 @@ def test_safe_holds_scale_and_stronger_holds_stop() -> None:
     assert hold_scale((news,), until, "EURUSD", limits) == 1
     assert hold_scale((news, drift), NOON, "EURUSD", limits) == D("0.25")
     assert hold_scale((news, pause), NOON, "EURUSD", limits) == 0
+
+
+@pytest.mark.parametrize(("asked", "scale"), [("0", "0.5"), ("0.7", "0.7"), ("1", "1"), ("4", "1.5")])
+def test_a_portfolio_weight_scales_the_risk_within_its_limits(asked: str, scale: str) -> None:
+    whole = size(sizing_inputs(portfolio_scale=D(1)))
+    scaled = size(sizing_inputs(portfolio_scale=D(asked)))
+    assert scaled.factors["portfolio"] == scale
+    assert D(scaled.factors["risk_fraction"]) == D(whole.factors["risk_fraction"]) * D(scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from datetime import date, timedelta
 
 import pytest
@@ -38,6 +39,12 @@ states = st.builds(
     executions=st.lists(executions, max_size=4).map(tuple),
     rejections=st.lists(st.tuples(moments, names), max_size=4).map(tuple),
     rebased_at=st.none() | moments,
+    emergency_latched=st.booleans(),
+    margin_latched=st.booleans(),
+    throttled=st.booleans(),
+    refusals=st.lists(moments, max_size=4).map(tuple),
+    excess_slippages=st.lists(st.tuples(moments, names, amounts.map(lambda amount: -amount)), max_size=4).map(tuple),
+    quality_until=st.none() | moments,
 )
 
 
@@ -47,6 +54,30 @@ def test_a_state_survives_a_json_round_trip(state: RiskState) -> None:
     again = RiskState.from_json(text)
     assert again == state
     assert again.to_json() == text
+
+
+@given(states)
+def test_every_field_of_a_state_is_written_down(state: RiskState) -> None:
+    """What is not written is forgotten by a restart, and a forgotten budget is a fresh one."""
+    assert set(json.loads(state.to_json())) == {"version"} | {declared.name for declared in fields(RiskState)}
+
+
+def test_a_state_of_the_first_version_is_read_as_one_without_emergencies() -> None:
+    old = json.loads(RiskState.starting(D(100), NOON).to_json())
+    for name in (
+        "emergency_latched",
+        "margin_latched",
+        "throttled",
+        "refusals",
+        "excess_slippages",
+        "quality_until",
+    ):
+        del old[name]
+    assert RiskState.from_json(json.dumps({**old, "version": 1, "drawdown_latched": True})) == replace(
+        RiskState.starting(D(100), NOON), drawdown_latched=True
+    )
+    with pytest.raises(InvalidRecord, match="cannot be read"):
+        RiskState.from_json(json.dumps({**old, "version": 2}))
 
 
 def test_the_start_is_free_of_losses() -> None:
@@ -79,7 +110,7 @@ def broken(**changes: object) -> str:
         "null",
         "[]",
         "{}",
-        broken(version=2),
+        broken(version=3),
         broken(peak="many"),
         broken(peak="0"),
         broken(peak="NaN"),
@@ -93,6 +124,10 @@ def broken(**changes: object) -> str:
         broken(cooldowns={"EURUSD": 5}),
         broken(executions=[["2024-01-03T12:00:00+00:00", "EURUSD", "hold", ""]]),
         broken(rejections=[1]),
+        broken(throttled=None),
+        broken(emergency_latched="no"),
+        broken(refusals=["noon"]),
+        broken(excess_slippages=[["2024-01-03T12:00:00+00:00", "EURUSD", "NaN"]]),
     ],
 )
 def test_a_state_that_cannot_be_trusted_is_refused(text: str) -> None:

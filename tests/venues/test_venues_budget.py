@@ -114,6 +114,17 @@ async def test_a_shorter_ban_does_not_end_a_longer_one(clock: JumpingClock) -> N
     assert budget.ban_left_s == 100
 
 
+async def test_a_ban_that_several_requests_hear_of_is_one_ban_and_the_longest_end_stands(clock: JumpingClock) -> None:
+    budget = Budget("V", MINUTE, clock)
+    budget.heard(418, {"Retry-After": "30"}, "")
+    clock.at += timedelta(milliseconds=5)
+    budget.heard(418, {"Retry-After": "30"}, "")
+    assert (budget.counts.bans, budget.ban_left_s) == (1, 30.0)
+    clock.at += timedelta(seconds=30)
+    budget.heard(418, {"Retry-After": "30"}, "")
+    assert budget.counts.bans == 2
+
+
 async def test_a_clock_that_goes_back_neither_lengthens_a_ban_nor_frees_the_budget(clock: JumpingClock) -> None:
     budget = Budget("V", MINUTE, clock)
     await budget.take(80)

@@ -17,6 +17,7 @@ from venue_payloads import NOW_MS, okx_answer, okx_answers
 
 from domain.errors import ConfigurationRefused, InvalidInput, VenueBusy, VenueUnavailable
 from domain.instruments import Timeframe
+from venues.errors import UnreadableCandle
 from venues.market import CcxtMarket
 from venues.opening import open_market
 from venues.records import MarketKind
@@ -95,8 +96,9 @@ async def test_candles_that_cannot_be_believed_are_not_told(
     opened = _candles(exchange, 20, venue_clock)
     await market.markets([BTC])
     exchange.faults.add(fault, path=".*klines")
-    with pytest.raises(VenueUnavailable):
+    with pytest.raises(VenueUnavailable) as told:
         await market.bars(BTC, Timeframe.M1, opened[0], until=venue_clock.now())
+    assert isinstance(told.value, UnreadableCandle) is (fault is FaultKind.CANDLES_BROKEN)
 
 
 async def test_seconds_are_told_where_the_venue_has_them(
@@ -146,6 +148,18 @@ async def test_a_ban_stops_public_questions_too(market: CcxtMarket, exchange: Ex
     with pytest.raises(VenueBusy):
         await market.server_time()
     assert exchange.ledger()["calls_while_shut"] == {"418": 0, "429": 0}
+    assert (market.budget.counts.busy, market.budget.counts.bans, market.budget.counts.refused) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(("code", "busy"), [(-1008, 1), (-1000, 0)])
+async def test_a_venue_that_says_that_it_is_busy_is_counted_whatever_the_status(
+    market: CcxtMarket, exchange: Exchange, code: int, busy: int
+) -> None:
+    await market.markets([BTC])
+    exchange.faults.add(FaultKind.STATUS_BEFORE, status=503, code=code)
+    with pytest.raises(VenueBusy if busy else VenueUnavailable):
+        await market.quote(BTC)
+    assert (market.budget.counts.busy, market.budget.counts.bans) == (busy, 0)
 
 
 async def test_nothing_public_carries_a_key(session: InProcessSession, venue_clock: MachineClock) -> None:

@@ -22,6 +22,7 @@ from domain.orders import (
     Side,
 )
 from domain.records import EquityPoint, Incident, Scan
+from trading.observer import Observers
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -165,3 +166,19 @@ def test_scans_valuations_incidents_and_commits_are_shown() -> None:
     assert read("ratchet_exposure_ratio") == 0.1
     assert read("ratchet_incidents_total", {"kind": "late_appearance"}) == 1
     assert read("ratchet_journal_commit_seconds_bucket", {"le": "0.005"}) == 1
+
+
+def test_live_candles_that_were_not_believed_are_counted_by_instrument_and_reason() -> None:
+    words = Vocabulary(instruments=("BTCUSDT", "ETHUSDT"), candle_rejections=("spike", "missing"))
+    metrics = Metrics(currency="USDT", words=words)
+    watching = Observers(MetricsObserver(metrics))
+    watching.candles_rejected("BTCUSDT", "spike", 2)
+    watching.candles_rejected("BTCUSDT", "spike", 1)
+    watching.candles_rejected("ETHUSDT", "missing", 4)
+
+    def counted(instrument: str, kind: str) -> float | None:
+        labels = {"instrument": instrument, "kind": kind}
+        return metrics.registry.get_sample_value("ratchet_candles_rejected_total", labels)
+
+    assert [counted("BTCUSDT", "spike"), counted("BTCUSDT", "missing")] == [3, 0]
+    assert [counted("ETHUSDT", "spike"), counted("ETHUSDT", "missing")] == [0, 4]

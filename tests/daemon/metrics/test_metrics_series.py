@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
-from daemon.metrics import OTHER, Metrics, Vocabulary
+from daemon.metrics import OTHER, Metrics, VenueCounts, Vocabulary
 from domain.decisions import DecisionStatus, ExitCause, OutcomeKind, SampleSource
 from domain.errors import InvalidRecord
 from domain.holds import Effect, HoldCause, new_hold
 from domain.orders import OrderState
+from venues.budget import BudgetCounts
+from venues.stream import StreamCounts
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 WORDS = Vocabulary(
@@ -25,6 +27,7 @@ WORDS = Vocabulary(
     sources=("headlines",),
     incidents=("late_appearance",),
     rejections=("gap", "duplicate"),
+    candle_rejections=("spike", "missing"),
     mismatches=("quantity",),
 )
 
@@ -50,6 +53,7 @@ def full_vocabulary() -> Vocabulary:
         sources=words("source", 16),
         incidents=words("incident", 32),
         rejections=words("rejection", 32),
+        candle_rejections=words("candle", 16),
         mismatches=words("mismatch", 32),
     )
 
@@ -58,6 +62,9 @@ def test_the_fullest_vocabulary_stays_under_two_thousand_series(tmp_path: Path) 
     metrics = metrics_of(full_vocabulary())
     metrics.service.built(version="0.1.0", config_digest="abc", sqlite="3.40.1", live=True)
     metrics.service.watch_files(state=tmp_path, journal=tmp_path / "journal.sqlite")
+    metrics.venue.watch(
+        VenueCounts(account=BudgetCounts(), candles=BudgetCounts(), stream=StreamCounts(), rejections=())
+    )
     series = [line for line in generate_latest(metrics.registry).decode().splitlines() if not line.startswith("#")]
     assert len(series) < 2000
     instruments = {match for line in series for match in re.findall(r'instrument="([^"]*)"', line)}
@@ -78,6 +85,9 @@ def test_every_label_combination_of_every_counter_is_there_at_zero_before_any_ev
         assert value(metrics, "ratchet_outcomes_total", kind=kind) == 0
     for source in SampleSource:
         assert value(metrics, "ratchet_samples_total", source=source) == 0
+    for instrument in (*WORDS.instruments, OTHER):
+        for kind in (*WORDS.candle_rejections, OTHER):
+            assert value(metrics, "ratchet_candles_rejected_total", instrument=instrument, kind=kind) == 0
     for job in (*WORDS.jobs, OTHER):
         for outcome in ("done", "failed", "missed", "late"):
             assert value(metrics, "ratchet_job_runs_total", job_name=job, outcome=outcome) == 0
@@ -91,6 +101,8 @@ def test_events_do_not_make_new_series() -> None:
     metrics.trading.bar_closed("UNHEARD", 1.0)
     metrics.service.incident("unheard")
     metrics.service.data_rejected("unheard", 3)
+    metrics.service.candles_rejected("EUR_USD", "unheard", 2)
+    metrics.service.candles_rejected("UNHEARD", "spike")
     metrics.service.mismatched("unheard")
     metrics.service.job_ran("unheard", "failed", 1.0)
     metrics.service.built(version="2", config_digest="b", sqlite="3", live=False)
@@ -98,6 +110,8 @@ def test_events_do_not_make_new_series() -> None:
     assert generate_latest(metrics.registry).decode().count("\n") == before
     assert value(metrics, "ratchet_decisions_total", outcome="denied", reason=OTHER) == 1
     assert value(metrics, "ratchet_data_rejected_total", kind=OTHER) == 3
+    assert value(metrics, "ratchet_candles_rejected_total", instrument="EUR_USD", kind=OTHER) == 2
+    assert value(metrics, "ratchet_candles_rejected_total", instrument=OTHER, kind="spike") == 1
     assert value(metrics, "ratchet_job_runs_total", job_name=OTHER, outcome="failed") == 1
     assert value(metrics, "ratchet_build_info", version="2", config_digest="b", sqlite="3") == 1
 
@@ -227,6 +241,7 @@ def test_a_disk_that_cannot_be_asked_shows_as_missing_and_the_rest_is_still_told
     ("words", "message"),
     [
         ({"reasons": tuple(f"r{number}" for number in range(81))}, "81 reasons are too many"),
+        ({"candle_rejections": tuple(f"r{number}" for number in range(17))}, "17 candle_rejections are too many"),
         ({"jobs": ("scan", "scan")}, "stands twice"),
         ({"sources": ("https://example.org/feed",)}, "cannot be a label value"),
         ({"incidents": ("other",)}, "cannot be a label value"),

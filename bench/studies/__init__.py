@@ -1,0 +1,1 @@
+"""Studies: what parts of the product are worth on recorded candles. Figures of results, not of speed."""

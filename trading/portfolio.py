@@ -1,0 +1,115 @@
+"""How much of one trade's risk each instrument gets, from portfolio weights over what is traded.
+
+A position's risk is scaled by its instrument's weight relative to an equal one, within limits. Weights come from
+returns that were known when they were computed; until there are enough of them every instrument weighs the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+import numpy as np
+
+from domain.numbers import decimal_of
+from journal.batch import Batch
+from risk.portfolio import Method, solve
+from trading.view import MarketView
+
+PORTFOLIO_KEY = "portfolio_weights"
+_ONE = Decimal(1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortfolioSettings:
+    """`method` of `risk.portfolio`; `lookback` the most returns and `fewest` the least that weights are computed from,
+    in bars; `no_trade_band` the change of a weight below which all stay as they are; `turnover_cost` what moving a
+    weight by 1 costs, as a fraction."""
+
+    method: Method = Method.RISK_PARITY
+    lookback: int = 500
+    fewest: int = 120
+    no_trade_band: float = 0.03
+    turnover_cost: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortfolioWeights:
+    """Weights of the instruments that had enough common history. `method` is the one that answered; `fell_back` says
+    that it is not the one asked for, and `reason` why, or why there are no weights."""
+
+    at: datetime
+    method: str
+    weights: Mapping[str, float] = field(default_factory=dict)
+    fell_back: bool = False
+    reason: str = ""
+
+    def to_json(self) -> str:
+        shown = {"at": self.at.isoformat(), "method": self.method, "fell_back": self.fell_back, "reason": self.reason}
+        return json.dumps({**shown, "weights": dict(self.weights)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> PortfolioWeights:
+        values = json.loads(text)
+        return cls(**{**values, "at": datetime.fromisoformat(values["at"])})
+
+
+class Portfolio:
+    """Holds the current weights and says what they make of a size."""
+
+    def __init__(self, settings: PortfolioSettings) -> None:
+        self.settings = settings
+        self.current: PortfolioWeights | None = None
+
+    def restore(self, text: str) -> None:
+        """Take the weights over from the journal."""
+        self.current = PortfolioWeights.from_json(text)
+
+    def scale(self, symbol: str) -> Decimal:
+        """Weight over an equal one, at least 0; 1 where the instrument has none. Sizing keeps it within limits."""
+        known = None if self.current is None else self.current.weights.get(symbol)
+        if self.current is None or known is None:
+            return _ONE
+        return decimal_of(round(known * len(self.current.weights), 6))
+
+    def refresh(self, view: MarketView, now: datetime, batch: Batch) -> PortfolioWeights:
+        """Weights from the bars that closed until now; what came of it is in `batch`."""
+        self.current = self._weights(view, now)
+        batch.put_state(PORTFOLIO_KEY, self.current.to_json())
+        return self.current
+
+    def _weights(self, view: MarketView, now: datetime) -> PortfolioWeights:
+        settings = self.settings
+        symbols = [symbol for symbol in sorted(view.tradable) if view.closed.get(symbol, -1) >= settings.fewest]
+        if settings.method is Method.EQUAL or len(symbols) < 2:
+            why = "" if settings.method is Method.EQUAL else "fewer than two instruments have enough history"
+            return PortfolioWeights(at=now, method=Method.EQUAL.value, reason=why)
+        returns = view.common_returns(symbols, settings.lookback)
+        if len(returns) < settings.fewest:
+            why = f"{len(returns)} returns are common to {len(symbols)} instruments; {settings.fewest} are needed"
+            return PortfolioWeights(at=now, method=Method.EQUAL.value, reason=why)
+        solution = solve(
+            returns,
+            settings.method,
+            previous=self._previous(symbols),
+            no_trade_band=settings.no_trade_band,
+            turnover_cost=settings.turnover_cost,
+        )
+        # Six decimals: the same on two machines whose arithmetic differs in the last bits.
+        rounded = {symbol: round(float(weight), 6) for symbol, weight in zip(symbols, solution.weights, strict=True)}
+        return PortfolioWeights(
+            at=now,
+            method=solution.method_used,
+            weights=rounded,
+            fell_back=solution.fell_back,
+            reason=solution.reason or "",
+        )
+
+    def _previous(self, symbols: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+        """The weights in force, where they are of the same instruments."""
+        if self.current is None or set(self.current.weights) != set(symbols):
+            return None
+        return np.array([self.current.weights[symbol] for symbol in symbols], dtype=np.float64)
