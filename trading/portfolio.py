@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -20,6 +20,9 @@ from risk.portfolio import Method, solve
 from trading.view import MarketView
 
 PORTFOLIO_KEY = "portfolio_weights"
+STILL_TRADES = timedelta(days=7)
+"""An instrument without a bar for longer than this, weekends and holidays over, weighs nothing."""
+
 _ONE = Decimal(1)
 
 
@@ -83,7 +86,7 @@ class Portfolio:
 
     def _weights(self, view: MarketView, now: datetime) -> PortfolioWeights:
         settings = self.settings
-        symbols = [symbol for symbol in sorted(view.tradable) if view.closed.get(symbol, -1) >= settings.fewest]
+        symbols = [symbol for symbol in sorted(view.tradable) if self._speaks(view, symbol, now)]
         if settings.method is Method.EQUAL or len(symbols) < 2:
             why = "" if settings.method is Method.EQUAL else "fewer than two instruments have enough history"
             return PortfolioWeights(at=now, method=Method.EQUAL.value, reason=why)
@@ -107,6 +110,12 @@ class Portfolio:
             fell_back=solution.fell_back,
             reason=solution.reason or "",
         )
+
+    def _speaks(self, view: MarketView, symbol: str, now: datetime) -> bool:
+        """Whether the instrument has enough history and still trades: one that ended years ago, or begins years later
+        than the others, has no period in common with them and must not take their weights away."""
+        closed_at = view.closed_at(symbol)
+        return closed_at is not None and view.closed[symbol] >= self.settings.fewest and now - closed_at <= STILL_TRADES
 
     def _previous(self, symbols: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
         """The weights in force, where they are of the same instruments."""

@@ -117,6 +117,14 @@ class MarketView:
         index = self.closed.get(symbol)
         return None if index is None else self.bars(symbol).close[index]
 
+    def closed_at(self, symbol: str) -> datetime | None:
+        """When the instrument's last known bar closed; None before the first."""
+        index = self.closed.get(symbol)
+        if index is None:
+            return None
+        bars = self.bars(symbol)
+        return from_epoch(bars.opened[index] + bars.seconds)
+
     # -- money ------------------------------------------------------------------------------------------------
 
     def rates(self, now: datetime) -> FxRates:

@@ -62,6 +62,16 @@ async def test_weights_know_nothing_of_bars_that_have_not_closed(begin):
     assert refreshed(rig).weights == early_weights
 
 
+async def test_an_instrument_that_ended_long_ago_takes_nobodys_weights_away(begin):
+    gone = [*walk(0.001, 3, bars=30)]
+    rig = await begin(
+        {CALM: walk(0.001, 1, bars=400), WILD: walk(0.004, 2, bars=400), "GONEUSD": gone},
+        portfolio={"fewest_bars": 20, "method": "inverse_volatility"},
+    )
+    await rig.step(300)
+    assert set(refreshed(rig).weights) == {CALM, WILD}
+
+
 async def test_weights_survive_a_restart(begin):
     rig = await told(begin, 50, method="hrp")
     batch = Batch()
