@@ -86,6 +86,7 @@ def _proposal(instrument: Instrument) -> Proposal:
         risk_amount=Decimal(420),
         correlations=dict.fromkeys(OPEN, 0.3),
         target_price=Decimal("1.13"),
+        recent_mids=(Decimal("1.10"),) * 3,
     )
 
 

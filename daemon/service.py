@@ -19,6 +19,7 @@ from daemon.drive import play_due_moments
 from daemon.jobs.data_quality import DataQuality
 from daemon.jobs.standing import standing_jobs
 from daemon.jobs.watch import VenueClock, Watch
+from daemon.loosening import hold_to
 from daemon.metrics import MetricsObserver
 from daemon.metrics import serve as serve_metrics
 from daemon.notify import Notifier, Watchdog, watchdog_timeout
@@ -61,6 +62,7 @@ def run_live(config: Config, environ: Mapping[str, str] = os.environ) -> int:
     """
     paths = account_paths(state_root(environ), config.account.kind, config.account.name).create()
     with open_journal(config, paths, live=True) as journal:
+        hold_to(journal, config)
         try:
             asyncio.run(_serve_account(config, paths, journal, environ))
         except ExceptionGroup as group:

@@ -60,6 +60,8 @@ class Snapshots:
         )
         metrics.service.watch_files(state=state, journal=state / "journal.sqlite")
         metrics.trading.scan_every(trading.session.view.timeframe.seconds)
+        if trading.portfolio.current is not None:
+            metrics.risk.weighed(trading.portfolio.current.weights, fell_back=False)
         self._texts = 0
 
     def after(self, moment: Moment) -> None:

@@ -31,6 +31,7 @@ from domain.bars import BarSeries
 from domain.clock import Clock
 from domain.costs import CostModel
 from domain.errors import ConfigurationRefused, JournalError, JournalLocked, JournalSchemaUnknown, NotAvailable
+from domain.holds import Effect
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.engine import Durability
@@ -201,6 +202,7 @@ def _ground(setup: Setup) -> _Ground:
             clock=setup.clock,
             protection=protection,
             observer=setup.observer,
+            may_enter=lambda symbol: holds.effect(symbol, setup.clock.now()) in (None, Effect.SAFE),
         ),
         costs=costs_of(config, view.tradable),
     )

@@ -239,6 +239,9 @@ class AccountRules:
         close_out: Decimal | None = preset.get("margin_close_out")
         if close_out is not None and (self.margin_close_out is None or not self.margin_close_out >= close_out):
             faults.append(f"margin_close_out is {self.margin_close_out}; at least {close_out} is demanded")
+        after: Decimal | None = preset.get("margin_after_entry")
+        if after is not None and (self.margin_after_entry is None or not self.margin_after_entry >= after):
+            faults.append(f"margin_after_entry is {self.margin_after_entry}; at least {after} is demanded")
         permitted = preset.get("permitted_classes")
         if permitted is not None and (self.permitted_classes is None or not self.permitted_classes <= permitted):
             faults.append(f"permitted_classes may only be among {', '.join(sorted(permitted))}")

@@ -65,6 +65,6 @@ def _most_margin(snapshot: Snapshot) -> Decimal:
     if account.margin_after_entry is not None:
         most = min(most, equity / account.margin_after_entry)
     if account.margin_close_out is not None:
-        left = equity - snapshot.open_risk - limits.risk_per_trade_max * equity
+        left = snapshot.equity_without_profit - snapshot.open_risk - limits.risk_per_trade_max * equity
         most = min(most, left / account.margin_close_out)
     return most

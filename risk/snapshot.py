@@ -80,6 +80,12 @@ class Snapshot:
         return sum((exposure.risk for exposure in self.exposures), ZERO)
 
     @property
+    def equity_without_profit(self) -> Decimal:
+        """The equity that the risk of what is open is taken from: that risk is counted from the entry, and a stop that
+        is hit gives back what floats above it."""
+        return min(self.equity, self.balance)
+
+    @property
     def gross_exposure(self) -> Decimal:
         """Notional of all exposures in account currency, long and short added up."""
         return sum((exposure.notional for exposure in self.exposures), ZERO)
@@ -107,8 +113,7 @@ class Proposal:
     account currency lost at the stop with costs, as sizing said. `correlations` has one entry for every other
     instrument in `Snapshot.exposures`; None there means fewer common returns than `risk.correlation` needs, or a
     price that never moved. `target_price` None is an entry whose exit trails: it has no reward to compare.
-    `recent_mids` are the mids of the time before, in any order; None where the sender keeps no history, and then
-    only the newest mid is compared with.
+    `recent_mids` are the mids of the time before, in any order; without enough of them nothing is entered.
     """
 
     decision_id: str
@@ -125,8 +130,8 @@ class Proposal:
     quantity: Decimal
     risk_amount: Decimal
     correlations: Mapping[str, float | None]
+    recent_mids: tuple[Decimal, ...]
     target_price: Decimal | None = None
-    recent_mids: tuple[Decimal, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.decision_id:
@@ -137,7 +142,7 @@ class Proposal:
             _require_not_negative(self.instrument, name, getattr(self, name))
         if self.target_price is not None:
             _require_above_zero(self.instrument, "target_price", self.target_price)
-        for mid in self.recent_mids or ():
+        for mid in self.recent_mids:
             _require_above_zero(self.instrument, "a recent mid", mid)
 
     @property

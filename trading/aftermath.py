@@ -7,12 +7,14 @@ with the sample it learned from.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
 
-from domain.clock import to_epoch
+from domain.clock import from_epoch, to_epoch
 from domain.costs import CostModel, market_price
 from domain.decisions import Decision, DecisionStatus, ExitCause, Outcome
-from domain.numbers import decimal_of
+from domain.numbers import ZERO, decimal_of
 from domain.orders import Action, Fill, Intent, Leg, OrderKind
 from domain.records import CashEvent
 from journal.batch import Batch
@@ -29,6 +31,10 @@ from trading.trades import Changes, Trade
 
 MODEL_KEY = "online_model"
 RECORD_KEY = "strategy_record"
+
+SAME_MARKET = timedelta(minutes=1)
+"""How long after a bar's open or close a fill may come and still be compared with that price: as long as an approval
+lasts. Later fills (of a person's command, of a stop's successor, of the next session) say nothing about slippage."""
 
 
 class Aftermath:
@@ -72,9 +78,8 @@ class Aftermath:
         for order in changes.rejected:
             if order.intent.leg is Leg.ENTRY:
                 self._risk.step(OrderRejected(at=order.updated_at, instrument=order.intent.instrument), changes.batch)
-        for fill, order in changes.fills:
-            if order.intent.kind is OrderKind.MARKET:
-                self._risk.step(self._slipped(fill), changes.batch)
+        for slipped in self._slipped(changes):
+            self._risk.step(slipped, changes.batch)
         for decision in changes.unfilled:
             self._unfilled(decision, changes.batch)
         for decision in changes.revived:
@@ -83,19 +88,35 @@ class Aftermath:
             if not trade.spent:
                 self._closed(trade, changes.batch)
 
-    def _slipped(self, fill: Fill) -> Filled:
-        """How much worse the fill is than the market was: the open of the bar it lies in, else the last close known."""
+    def _slipped(self, changes: Changes) -> Iterator[Filled]:
+        """How far market orders were filled from the market: one figure an order, whatever slices it was filled in."""
+        slices: dict[str, list[Fill]] = {}
+        for fill, order in changes.fills:
+            if order.intent.kind is OrderKind.MARKET:
+                slices.setdefault(order.client_order_id, []).append(fill)
+        for fills in slices.values():
+            compared = [(fill.quantity, slip) for fill in fills if (slip := self._slippage(fill)) is not None]
+            if compared:
+                last, quantity = fills[-1], sum((each for each, _ in compared), ZERO)
+                yield Filled(
+                    at=last.at,
+                    instrument=last.instrument,
+                    slippage=sum((each * slip for each, slip in compared), ZERO) / quantity,
+                    modelled=decimal_of(self._costs[last.instrument].slippage),
+                )
+
+    def _slippage(self, fill: Fill) -> Decimal | None:
+        """How much worse the fill is than the market was, as a fraction of its price: the open of the bar it lies in,
+        else the last close known. None where that price is too old: what the market did since is no slippage."""
         bars = self._bars(fill.instrument)
         index = max(0, bisect_right(bars.opened, to_epoch(fill.at)) - 1)
-        within = to_epoch(fill.at) < bars.opened[index] + bars.seconds
-        mid = bars.open[index] if within else bars.close[index]
+        closed = bars.opened[index] + bars.seconds
+        within = to_epoch(fill.at) < closed
+        mid, known = (bars.open[index], bars.opened[index]) if within else (bars.close[index], closed)
+        if fill.at - from_epoch(known) > SAME_MARKET:
+            return None
         expected = decimal_of(market_price(fill.side, mid, bars.half_spread[index], 0.0))
-        return Filled(
-            at=fill.at,
-            instrument=fill.instrument,
-            slippage=fill.side.sign * (fill.price - expected) / expected,
-            modelled=decimal_of(self._costs[fill.instrument].slippage),
-        )
+        return fill.side.sign * (fill.price - expected) / expected
 
     def _closed(self, trade: Trade, batch: Batch) -> None:
         """Write a trade's outcome and learn from it; of one that never could be sold its shadow tells more."""

@@ -56,14 +56,14 @@ class Commands:
     def resume(self, *, who: str, why: str, batch: Batch, simulated: bool = False) -> tuple[Hold, ...]:
         """Clear latched, loss and operator holds, and measure drawdown from today's equity on.
 
-        Raises `InvalidInput` without a reason: whoever loosens a limit says why.
+        Raises `InvalidInput` without a reason: whoever loosens a limit says why. `InvalidRecord` while equity is not
+        above 0, `Impossible` before the first deposit.
         """
         self._demand_reason("resume", why)
         now = self._clock.now()
+        self._risk.step(Resumed(at=now, equity=self._equity()), batch)  # first: where it is refused, no hold is cleared
         self._note("resume", who, why, {}, batch, simulated=simulated)
-        cleared = self._holds.clear_by_person(now, who, why, batch, simulated=simulated)
-        self._risk.step(Resumed(at=now, equity=self._equity()), batch)
-        return cleared
+        return self._holds.clear_by_person(now, who, why, batch, simulated=simulated)
 
     def flatten(self, *, who: str, why: str, batch: Batch, instrument: str | None = None) -> list[Intent]:
         """Close every position (or one) at the market and take resting entries back."""

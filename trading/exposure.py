@@ -16,6 +16,8 @@ from trading.books import Books
 from trading.trades import Trade
 from trading.view import MarketView
 
+_RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
 
 class Exposures:
     """Values the books for the gate. Prices are the last closed ones; risk is what the stop would lose of the entry."""
@@ -32,16 +34,33 @@ class Exposures:
                 raise NoRate(f"the entry under way in {symbol} cannot be valued in {self._view.currency}")
             price = decimal_of(self._view.last_close(symbol) or trade.decision.signal.entry_price)
             if trade.position is not None and trade.position.is_open:
-                found.append(self._held(trade, trade.position, price, fx_rate))
+                found.append(self._held(trade, trade.position, books, price, fx_rate))
             found.extend(
                 self._waiting(
                     self._view.instruments[symbol], trade.decision, each.remaining, price, fx_rate, each.state
                 )
                 for each in books.open_orders(trade.trade_id, Leg.ENTRY)
             )
-        foreign = {symbol: held for symbol, held in books.foreign.items() if symbol in self._view.tradable}
-        found.extend(self._foreign(symbol, quantity, now) for symbol, quantity in foreign.items())
+        found.extend(self._foreign(symbol, quantity, now) for symbol, quantity in self._others(books).items())
         return found
+
+    def held(self, books: Books, now: datetime) -> list[Exposure]:
+        """Positions that bind margin now, ours and others'. What cannot be valued is left out: `of` keeps entries from
+        being judged without it, but what is known to be too much must still be closed."""
+        found: list[Exposure] = []
+        for trade in books.open_trades():
+            symbol = trade.decision.instrument
+            fx_rate = self._view.fx_or_none(symbol, now) or trade.entry_fx
+            if trade.position is not None and fx_rate is not None:
+                price = decimal_of(self._view.last_close(symbol) or trade.decision.signal.entry_price)
+                found.append(self._held(trade, trade.position, books, price, fx_rate))
+        for symbol, quantity in self._others(books).items():
+            if self._view.last_close(symbol) is not None and self._view.fx_or_none(symbol, now) is not None:
+                found.append(self._foreign(symbol, quantity, now))
+        return found
+
+    def _others(self, books: Books) -> dict[str, Decimal]:
+        return {symbol: held for symbol, held in books.foreign.items() if symbol in self._view.tradable}
 
     def _foreign(self, symbol: str, quantity: Decimal, now: datetime) -> Exposure:
         """What somebody else holds on this account: it uses up exposure and margin like our own; where its stop lies,
@@ -67,9 +86,9 @@ class Exposures:
         instrument = self._view.instruments[symbol]
         return self._waiting(instrument, decision, decision.quantity, price, fx_rate, OrderState.PENDING)
 
-    def _held(self, trade: Trade, position: Position, price: Decimal, fx_rate: Decimal) -> Exposure:
-        stop = trade.stop_price or decimal_of(trade.decision.signal.stop_price)
-        per_unit = max(ZERO, (position.entry_price - stop) * position.side.sign)
+    def _held(self, trade: Trade, position: Position, books: Books, price: Decimal, fx_rate: Decimal) -> Exposure:
+        stops = _stops_of(trade, books)
+        per_unit = max(ZERO, *((position.entry_price - stop) * position.side.sign for stop in stops))
         quantity = abs(position.quantity)
         return Exposure(
             instrument=self._view.instruments[position.instrument],
@@ -101,3 +120,14 @@ class Exposures:
             unknown=state is OrderState.UNKNOWN,
             in_flight=True,
         )
+
+
+def _stops_of(trade: Trade, books: Books) -> list[Decimal]:
+    """Where the position's stops rest. While none does, where it was to be stopped at first and where it is to be now:
+    a tighter one that the venue has not taken, or has refused, limits nothing yet."""
+    orders = (order for order in books.open_orders(trade.trade_id, Leg.STOP) if order.state in _RESTING)
+    resting = [order.intent.stop_price for order in orders if order.intent.stop_price is not None]
+    if resting:
+        return resting
+    planned = decimal_of(trade.decision.signal.stop_price)
+    return [planned] if trade.stop_price is None else [planned, trade.stop_price]

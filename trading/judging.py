@@ -13,7 +13,7 @@ from domain.decisions import DecisionStatus, MlView, SentimentView, Signal
 from domain.errors import InvalidRecord, NoRate
 from domain.holds import Effect, Hold
 from domain.numbers import ZERO, decimal_of
-from domain.orders import Approval
+from domain.orders import Approval, Side
 from learning.samples import break_even
 from risk.accounts import AccountRules
 from risk.breakers import MarginMarked
@@ -133,11 +133,10 @@ class Judge:
         )
 
     def margin(self, account: Account, books: Books, now: datetime) -> MarginMarked | None:
-        """The margin as the breakers are to be told of it; None where the account's rules know no close-out. Raises
-        `NoRate` when a part of what is open cannot be valued."""
+        """The margin as the breakers are to be told of it; None where the account's rules know no close-out."""
         if self._rules.margin_close_out is None:
             return None
-        return margin_mark(self._snapshot(account, self._exposures.of(books, now), now))
+        return margin_mark(self._snapshot(account, self._exposures.held(books, now), now))
 
     def _snapshot(self, account: Account, exposures: Sequence[Exposure], now: datetime) -> Snapshot:
         return Snapshot(
@@ -165,7 +164,7 @@ class Judge:
             instrument=instrument,
             side=signal.side,
             entry_price=signal.entry_price,
-            stop_price=signal.stop_price,
+            stop_price=float(self._stop(signal)),
             half_spread=half_spread,
             slippage=costs.slippage,
             fx_rate=fx_rate,
@@ -181,6 +180,13 @@ class Judge:
             room=room(snapshot, instrument, signal.side),
         )
 
+    def _stop(self, signal: Signal) -> Decimal:
+        """Where the stop will rest, a whole number of ticks, or where it is wanted if that is farther from the entry:
+        no rounding makes the risk less than it is."""
+        wanted = decimal_of(signal.stop_price)
+        resting = self._view.instruments[signal.instrument].price(wanted)
+        return min(wanted, resting) if signal.side is Side.BUY else max(wanted, resting)
+
     def _proposal(self, case: Case, sizing: Sizing, fx_rate: Decimal) -> Proposal:
         signal, symbol, index = case.signal, case.signal.instrument, case.index
         bars = self._view.bars(symbol)
@@ -191,7 +197,7 @@ class Judge:
             instrument=self._view.instruments[symbol],
             side=signal.side,
             entry_price=decimal_of(signal.entry_price),
-            stop_price=decimal_of(signal.stop_price),
+            stop_price=self._stop(signal),
             target_price=decimal_of(signal.target_price),
             mid=decimal_of(bars.close[index]),
             half_spread=decimal_of(bars.half_spread[index]),

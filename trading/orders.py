@@ -8,14 +8,14 @@ running the same lines again: ids are computed, events sit behind a cursor, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from brokers.protocol import Broker
 from domain.clock import Clock
 from domain.errors import Denied, JournalError, NotAvailable, Refused, VenueBusy, VenueForbids, VenueUnavailable
-from domain.orders import Action, Intent, Order, OrderState
+from domain.orders import Action, Intent, Leg, Order, OrderState
 from journal.batch import Batch
 from journal.crashpoints import reach
 from journal.writer import Writer
@@ -45,14 +45,24 @@ class OrderDesk:
     """Sends what was meant and takes in what happened."""
 
     def __init__(
-        self, *, broker: Broker, books: Books, writer: Writer, clock: Clock, protection: Protection, observer: Observer
+        self,
+        *,
+        broker: Broker,
+        books: Books,
+        writer: Writer,
+        clock: Clock,
+        protection: Protection,
+        observer: Observer,
+        may_enter: Callable[[str], bool],
     ) -> None:
+        """`may_enter` says whether holds let an instrument be entered at this moment."""
         self._broker = broker
         self._books = books
         self._writer = writer
         self._clock = clock
         self._protection = protection
         self._observer = observer
+        self._may_enter = may_enter
         self._durable: list[Intent] = []
         self._begun: set[str] = set()
         self._answered: set[str] = set()
@@ -154,7 +164,7 @@ class OrderDesk:
     async def _resolve_place(self, intent: Intent, changes: Changes) -> None:
         order = self._books.orders[intent.client_order_id]
         if intent.client_order_id in self._unsent and self._is_fresh(intent):
-            self._queue(intent)
+            self._send_later(order, changes)
             return
         try:
             report = await self._broker.find(intent)
@@ -169,10 +179,20 @@ class OrderDesk:
                 now = self._clock.now()
                 self._books.set_state(order, OrderState.ACCEPTED, now, changes, reason="found by id")
         elif self._may_be_sent_again(order):
-            self._queue(intent)
+            self._send_later(order, changes)
         else:
             reason = "the venue has no order of this id"
             self._books.set_state(order, OrderState.ABSENT, self._clock.now(), changes, reason=reason)
+
+    def _send_later(self, order: Order, changes: Changes) -> None:
+        """Send what has not left; an entry only if no hold has come since it was approved."""
+        intent = order.intent
+        if intent.leg is not Leg.ENTRY or self._may_enter(intent.instrument):
+            self._queue(intent)
+            return
+        self._unsent.discard(intent.client_order_id)
+        reason = "never sent: a hold came after its approval"
+        self._books.set_state(order, OrderState.ABSENT, self._clock.now(), changes, reason=reason)
 
     def _may_be_sent_again(self, order: Order) -> bool:
         """Whether an order that the venue does not have may go out: it cannot be doubled there, and was not begun."""

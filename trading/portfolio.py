@@ -68,8 +68,9 @@ class Portfolio:
         self.current: PortfolioWeights | None = None
 
     def restore(self, text: str) -> None:
-        """Take the weights over from the journal."""
-        self.current = PortfolioWeights.from_json(text)
+        """Take the weights over from the journal, unless every instrument is to weigh the same by now."""
+        if self.settings.method is not Method.EQUAL:
+            self.current = PortfolioWeights.from_json(text)
 
     def scale(self, symbol: str) -> Decimal:
         """Weight over an equal one, at least 0; 1 where the instrument has none. Sizing keeps it within limits."""

@@ -17,6 +17,7 @@ from domain.holds import HoldCause
 from domain.numbers import ZERO
 from domain.records import CashEvent
 from journal.batch import Batch
+from risk.breakers import CashMoved
 from trading.books import Books
 from trading.commands import Commands
 from trading.reconcile import Finding, Mismatch, cash_at_venue, compare, held_at_venue, is_wiped
@@ -33,7 +34,8 @@ async def rebase(session: Session, commands: Commands, *, who: str, why: str) ->
     if not hasattr(session.broker, "refound"):
         raise InvalidInput("this account is on paper: it has no venue that could have been reset")
     await session.desk.resolve()
-    await _demand_nothing_of_ours(session)
+    wiped = await _demand_nothing_of_ours(session)
+    sold_elsewhere = bool(session.books.open_trades()) and not wiped
     now, changes = session.clock.now(), Changes()
     commands.note_rebase(who=who, why=why, batch=changes.batch)
     session.books.give_up(now, changes)
@@ -41,13 +43,16 @@ async def rebase(session: Session, commands: Commands, *, who: str, why: str) ->
     reset = await cast("Refoundable", session.broker).refound(session.books.balance)
     await session.desk.pump()
     cleared = Batch()
+    if sold_elsewhere:
+        # What a person made of our positions there is profit or loss: no withdrawal that the breakers would overlook.
+        session.risk.step(CashMoved(at=reset.at, amount=-reset.amount), cleared)
     session.holds.clear_cause(HoldCause.VENUE, session.clock.now(), who, why, cleared)
     await session.writer.commit(cleared)
     return reset
 
 
-async def _demand_nothing_of_ours(session: Session) -> None:
-    """Compare with the venue at this moment: what it still has of ours must not be given up."""
+async def _demand_nothing_of_ours(session: Session) -> bool:
+    """Compare with the venue at this moment: what it still has of ours must not be given up. Whether it was wiped."""
     books, report = session.books, await session.broker.report()
     if not report.complete:
         raise NotAvailable("the venue's report leaves something out: nothing is given up before it tells all it has")
@@ -59,7 +64,7 @@ async def _demand_nothing_of_ours(session: Session) -> None:
         report=report,
     )
     if is_wiped(books, report, findings):
-        return
+        return True
     left = _left_there(books, report)
     if left:
         raise InvalidInput(
@@ -67,6 +72,7 @@ async def _demand_nothing_of_ours(session: Session) -> None:
         )
     if not (session.holds.has(HoldCause.VENUE, None) or _differs(findings)):
         raise InvalidInput("the venue holds what our fills add up to: there is nothing to begin anew")
+    return False
 
 
 def _left_there(books: Books, report: VenueReport) -> list[str]:

@@ -16,7 +16,7 @@ from brokers.protocol import Broker
 from domain.bars import Quote
 from domain.clock import Clock
 from domain.decisions import ExitCause
-from domain.errors import NoRate, VenueBusy, VenueForbids, VenueUnavailable
+from domain.errors import VenueBusy, VenueForbids, VenueUnavailable
 from domain.holds import Effect, Hold, HoldCause, new_hold
 from domain.orders import Intent, Leg
 from domain.records import EquityPoint, Scan
@@ -294,10 +294,7 @@ class Session:
         return point
 
     def _mark_margin(self, at: datetime, point: EquityPoint, batch: Batch) -> None:
-        try:
-            marked = self.scanner.judge.margin(self._account(point, at), self.books, at)
-        except NoRate:
-            return  # the scan of this moment denies every entry for it; the margin is judged at the next
+        marked = self.scanner.judge.margin(self._account(point, at), self.books, at)
         if marked is not None:
             self.risk.step(marked, batch)
 

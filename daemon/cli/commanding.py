@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from daemon.cli.options import AccountName, AsJson, InstrumentName, StateDirectory, Why
-
-Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who commands. [default: the user]")]
+from daemon.cli.options import AccountName, AsJson, InstrumentName, StateDirectory, Who, Why
 
 
 def register(app: typer.Typer) -> None:

@@ -31,4 +31,5 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one configuration value; may be repeated."),
 ]
+Who = Annotated[str | None, typer.Option("--who", metavar="NAME", help="Who commands. [default: the user]")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; it is recorded.")]

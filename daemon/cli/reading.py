@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -150,10 +151,13 @@ def verify(
 
 
 def _standing(path: Path, journal: Journal, daemon: DaemonAddress | None) -> dict[str, Any]:
+    from learning.challenger import RETRAINING_KEY  # noqa: PLC0415 - other verbs do not pay for it
+
     read = journal.read
     points = list(read.equity(limit=1, newest_first=True))
     scan = read.last_scan()
     as_of = _latest(scan, points[0] if points else None)
+    retrained = read.state(RETRAINING_KEY)
     return {
         "account": path.parent.name,
         "journal": path,
@@ -167,6 +171,7 @@ def _standing(path: Path, journal: Journal, daemon: DaemonAddress | None) -> dic
         "counts": read.counts(),
         "reasons": read.reason_counts(),
         "bars_without_proposal": read.scan_reason_totals(),
+        "drawdown_retraining": None if retrained is None else json.loads(retrained)[-1],
     }
 
 
@@ -189,6 +194,12 @@ def _status_lines(standing: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "journaled", ", ".join(f"{count} {name}" for name, count in standing["counts"].items() if count) or NOTHING
     yield "decided", _counted(standing["reasons"])
     yield "not proposed", _counted(standing["bars_without_proposal"])
+    if standing["drawdown_retraining"] is not None:
+        yield "retrained", _retrained(standing["drawdown_retraining"])
+
+
+def _retrained(newest: Mapping[str, Any]) -> str:
+    return str(newest.get("sentence") or f"{newest['cause']} of {newest['since']}: a challenger is to be trained")
 
 
 def _grouped(holds: Sequence[Hold]) -> Iterator[str]:

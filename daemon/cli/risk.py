@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from daemon.cli.options import AccountName, AsJson, JournalPath, StateDirectory
+from daemon.cli.options import AccountName, AsJson, ConfigFiles, JournalPath, Settings, StateDirectory, Who, Why
 
 if TYPE_CHECKING:
     from daemon.explaining import Explanation
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Sizes and limits.", no_args_is_help=True)
     group.callback()(_group)
     group.command()(explain)
+    group.command()(accept)
     app.add_typer(group, name="risk", rich_help_panel="Looking things up")
 
 
@@ -51,6 +53,35 @@ def explain(
         print_json(found)
     else:
         _print(found)
+
+
+def accept(
+    why: Why,
+    config: ConfigFiles = None,
+    set_: Settings = None,
+    who: Who = None,
+    state: StateDirectory = None,
+    json_: AsJson = False,
+) -> None:
+    """Record that the looser limits of a configuration are wanted; the daemon of the account must be stopped."""
+    from daemon.cli.client import user_name  # noqa: PLC0415 - other verbs do not pay for it
+    from daemon.cli.output import print_facts, print_json  # noqa: PLC0415 - as above
+    from daemon.clock import LiveClock  # noqa: PLC0415 - as above
+    from daemon.config import load  # noqa: PLC0415 - as above
+    from daemon.loosening import accept as accepted  # noqa: PLC0415 - as above
+    from daemon.paths import account_paths, state_root  # noqa: PLC0415 - as above
+    from daemon.wiring import open_journal  # noqa: PLC0415 - as above
+
+    if not config:
+        raise typer.BadParameter("give the configuration that the account is to run with", param_hint="--config")
+    loaded = load(config, environ=os.environ, flags=set_ or []).config
+    paths = account_paths(state_root(os.environ, state), loaded.account.kind, loaded.account.name).create()
+    with open_journal(loaded, paths, live=True) as journal:
+        loosened = accepted(journal, loaded, who=who or user_name(), why=why.strip(), at=LiveClock().now())
+    if json_:
+        print_json({"account": paths.folder.name, "accepted": loosened})
+    else:
+        print_facts([("account", paths.folder.name), *(loosened.items())])
 
 
 def _named(read: Reader, wanted: str, path: str) -> Decision:

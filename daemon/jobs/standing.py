@@ -8,6 +8,7 @@ from daemon.config import Config
 from daemon.jobs.data_quality import DataQuality
 from daemon.jobs.portfolio import RefreshPortfolio
 from daemon.jobs.reconciliation import Reconciliation
+from daemon.jobs.retraining import DrawdownRetraining
 from daemon.jobs.weights import EnsembleWeights
 from daemon.metrics import Metrics
 from daemon.schedule import At, Every, Job, standard_job
@@ -16,7 +17,8 @@ from daemon.wiring import Trading
 
 
 def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, config: Config) -> tuple[Job, ...]:
-    """Reconciliation, ensemble and portfolio weights, data quality and the model's figures, at their configured times.
+    """Reconciliation, ensemble and portfolio weights, data quality and the model's figures, at their configured times;
+    and what follows a drawdown in shadow.
 
     Whoever runs one holds the session's lock.
     """
@@ -43,4 +45,16 @@ def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, conf
         ),
         standard_job("data_quality", DataQuality(trading).run, trigger=At(at=plan.data_quality_at)),
         standard_job("evaluation", measure),
+        standard_job(
+            "drawdown_retraining",
+            DrawdownRetraining(trading, metrics, config).run,
+            trigger=_between_scans(trading.session.view.timeframe.span),
+        ),
     )
+
+
+def _between_scans(span: timedelta) -> Every:
+    """Hourly, or twice a bar where bars are short, and not when one closes; in a replay that is once at each moment,
+    and a run that found nothing to do leaves no record there."""
+    period = min(timedelta(hours=1), span / 2)
+    return Every(period=period, offset=period / 2)

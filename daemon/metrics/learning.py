@@ -18,6 +18,10 @@ class LearningMetrics:
         )
         self._brier = make.gauge("online_brier", "Prequential Brier score of the online model.", NOT_MEASURED)
         self._auc = make.gauge("online_auc", "Prequential area under the ROC curve.", NOT_MEASURED)
+        self._retrainings = make.counter(
+            "drawdown_retrainings",
+            "Challengers trained in shadow because a drawdown or emergency latched; none of them is deployed.",
+        )
         self._texts = make.counted("sentiment_texts", "Texts taken in.", "source", words.sources)
         self._errors = make.counted("sentiment_errors", "Failed calls of a source.", "source", words.sources)
         self._newest = make.gauged(
@@ -45,6 +49,10 @@ class LearningMetrics:
         self._base_log_loss.set(NOT_MEASURED if base_rate_log_loss is None else base_rate_log_loss)
         self._brier.set(NOT_MEASURED if brier is None else brier)
         self._auc.set(NOT_MEASURED if auc is None else auc)
+
+    def retrained(self) -> None:
+        """A challenger that a latched hold had called for stands beside the champion."""
+        self._retrainings.inc()
 
     def texts(self, source: str, count: int, newest_at: float) -> None:
         """`count` texts of `source` were taken in, the newest received at `newest_at`."""

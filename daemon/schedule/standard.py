@@ -39,6 +39,7 @@ STANDARD: Final[Mapping[str, Plan]] = {
     "portfolio_weights": Plan(trigger=At(at=time(0, 30)), deadline=timedelta(minutes=30)),
     "evaluation": Plan(trigger=At(at=time(1, 0)), deadline=timedelta(minutes=30)),
     "drift": Plan(trigger=At(at=time(1, 30), weekday="sat"), deadline=timedelta(hours=1)),
+    "drawdown_retraining": Plan(trigger=_every(hours=1), deadline=timedelta(minutes=10)),
     "retraining": Plan(trigger=At(at=time(2, 0), weekday="sun"), deadline=timedelta(hours=6)),
     "policy": Plan(trigger=At(at=time(4, 0), weekday="sat"), deadline=timedelta(hours=24)),
     "comprehensive": Plan(trigger=At(at=time(3, 0), day=1), deadline=timedelta(hours=12)),

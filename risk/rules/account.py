@@ -121,7 +121,7 @@ class MarginCloseOut:
                 return denied
         if account.margin_close_out is None:
             return None
-        left = snapshot.equity - snapshot.open_risk - max(proposal.risk_amount, proposal.price_risk)
+        left = snapshot.equity_without_profit - snapshot.open_risk - max(proposal.risk_amount, proposal.price_risk)
         what = (
             f"{CLOSE_OUT_SOURCES[account.jurisdiction]}: {percent(account.margin_close_out)} of the margin in "
             f"{snapshot.currency}, against the equity with every stop hit,"

@@ -86,8 +86,6 @@ class PriceCollarOverTime:
     name = "price_collar_over_time"
 
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
-        if proposal.recent_mids is None:
-            return None
         if len(proposal.recent_mids) < LEAST_MIDS:
             raise InvalidRecord(f"{len(proposal.recent_mids)} mids are no history; at least {LEAST_MIDS} are needed")
         ordered = sorted(proposal.recent_mids)

@@ -90,7 +90,8 @@ def proposal(**changes: Any) -> Proposal:
         "correlations": {"GBPUSD": 0.3},
         "target_price": D("1.13"),
     }
-    return Proposal(**{**values, **changes})
+    values |= changes
+    return Proposal(**{"recent_mids": (values["entry_price"],) * 3, **values})
 
 
 def sizing_inputs(**changes: Any) -> SizingInputs:

@@ -124,7 +124,7 @@ def orders(draw: st.DrawFn) -> dict[str, Any]:
         "fx_rate": fx_rate,
         "quantity": quantity,
         "risk_amount": quantity * distance * fx_rate,
-        "recent_mids": draw(st.none() | st.lists(around(entry), min_size=2, max_size=7).map(tuple)),
+        "recent_mids": draw(st.lists(around(entry), min_size=2, max_size=7).map(tuple)),
         "correlation": draw(st.sampled_from([-0.9, 0.0, 0.0, 0.5, 0.5, 0.85])),
         "settled": draw(st.sampled_from(["filled", "in_flight", "unknown"])),
     }

@@ -6,18 +6,20 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-import numpy as np
 import pytest
-from trading_rig import COIN, HOUR, START, Candle, Rig, flat, instrument
+from trading_rig import COIN, HOUR, START, Rig, flat, instrument
 
+from brokers.protocol import BrokerEvent, EventKind
 from domain.errors import InvalidRecord
 from domain.holds import Effect, HoldCause, new_hold
 from domain.instruments import AssetClass
-from domain.orders import Action, Leg, Side
+from domain.orders import Action, Intent, Leg, Side
 from domain.records import CashEvent, CashKind
 from journal.batch import Batch
 from risk.portfolio import Method
-from trading.judging import Account
+from trading.exposure import Exposures
+from trading.intents import Wording
+from trading.judging import Account, Case
 from trading.portfolio import Portfolio, PortfolioSettings, PortfolioWeights
 from trading.protection import ATTEMPTS
 from trading.trades import Changes
@@ -157,6 +159,74 @@ async def test_an_entry_that_waited_for_a_busy_venue_does_not_leave_after_a_halt
     assert rig.venue.sent[before:] == []
 
 
+async def test_the_entry_that_makes_the_throttle_latch_is_itself_sent(begin):
+    """Five entries are allowed; the latch of the fifth stops the sixth."""
+    rig = await begin(flat(100, 8), risk={"repeated_executions": 1})
+    await rig.closes()
+    await rig.enter()
+    assert rig.session.holds.has(HoldCause.REPEATED_EXECUTION, None)
+    await rig.opens()
+    assert await rig.held() == 10
+
+
+def expires_closes(rig: Rig) -> None:
+    """The book is empty: the venue takes every market order that would close something, and lets it expire unfilled.
+    After 50 of them it fills again, so that a loop without an end comes to one here."""
+    send, told = rig.venue.inner.send, []
+
+    async def sent(intent: Intent) -> None:
+        if intent.leg is not Leg.CLOSE or len(told) >= 50:
+            await send(intent)
+            return
+        told.append(intent)
+        rig.venue._own.append(
+            BrokerEvent(
+                kind=EventKind.EXPIRED,
+                at=rig.clock.now(),
+                client_order_id=intent.client_order_id,
+                intent_id=intent.client_order_id,
+                reason="nobody buys",
+            )
+        )
+
+    rig.venue.inner.send = sent
+
+
+def closes(rig: Rig) -> int:
+    return sum(intent.leg is Leg.CLOSE for intent in rig.venue.sent)
+
+
+async def test_a_close_that_expires_unfilled_is_not_sent_every_second(begin):
+    rig = await entered(begin)
+    expires_closes(rig)
+    await hold(rig, HoldCause.EMERGENCY, Effect.REDUCE_ONLY)
+    await looks(rig, 30)
+    assert 2 <= closes(rig) <= 5
+
+
+async def test_where_the_stop_must_be_taken_back_first_an_expired_close_is_not_sent_without_end(begin):
+    rig = await entered(begin)
+    rig.session.protection._stacks = rig.session.protection._can_replace = False
+    expires_closes(rig)
+    await hold(rig, HoldCause.EMERGENCY, Effect.REDUCE_ONLY)
+    await looks(rig, 1)
+    assert closes(rig) <= ATTEMPTS
+
+
+async def test_a_close_that_was_refused_comes_again_before_the_bar_is_over(begin):
+    """A venue under maintenance says no for a minute; a daily bar would be a day."""
+    rig = await entered(begin)
+    await hold(rig, HoldCause.EMERGENCY, Effect.REDUCE_ONLY)
+    rig.venue.faults.refuses = lambda intent: intent.leg is Leg.CLOSE
+    await looks(rig, 60)
+    refused = closes(rig)
+    assert ATTEMPTS <= refused <= 2 * ATTEMPTS
+    rig.venue.faults.refuses = lambda _intent: False
+    await looks(rig, 150)
+    assert closes(rig) == refused + 1
+    assert rig.books.open_orders(rig.trade().trade_id, Leg.CLOSE)
+
+
 # -- what a person commands --------------------------------------------------------------------------------------------
 
 
@@ -169,27 +239,6 @@ async def test_a_resume_that_is_refused_leaves_every_hold_in_force(begin):
     with pytest.raises(InvalidRecord, match="cannot resume"):
         rig.trading.commands.resume(who="a person", why="a test", batch=batch)
     assert rig.session.holds.has(HoldCause.EMERGENCY, None)
-
-
-async def test_a_resume_does_not_resume_on_an_account_that_is_not_ours(begin):
-    """The venue was reset: the hold says that a rebase is what ends it."""
-    rig = await entered(begin)
-    await hold(rig, HoldCause.VENUE, Effect.HALT)
-    batch = Batch()
-    rig.trading.commands.resume(who="a person", why="a test", batch=batch)
-    assert rig.session.holds.has(HoldCause.VENUE, None)
-
-
-async def test_limits_that_were_loosened_are_written_down(begin):
-    rig = await entered(begin)
-    await rig.writer.flush()
-    rig._config = rig._config.model_copy(
-        update={"risk": rig._config.risk.model_copy(update={"max_drawdown": Decimal("0.5")})}
-    )
-    await rig.reopen()
-    assert rig.trading.limits.max_drawdown == Decimal("0.5")
-    noted = [command.name for command in rig.journal.read.commands()]
-    assert noted or rig.session.holds.all()
 
 
 # -- margin ------------------------------------------------------------------------------------------------------------
@@ -217,27 +266,76 @@ def _poor(rig: Rig) -> Account:
 # -- portfolio weights -------------------------------------------------------------------------------------------------
 
 
-def walk(seed: int, bars: int, step: float = 0.002) -> list[Candle]:
-    closes = 100 * np.cumprod(1 + step * np.random.default_rng(seed).standard_normal(bars))
-    return [Candle(close, close, close, close) for close in (round(float(each), 2) for each in closes)]
-
-
-WEIGHED = {"fewest_bars": 20, "lookback_bars": 40, "method": "inverse_volatility"}
-
-
-async def test_an_instrument_that_fell_silent_does_not_freeze_the_weights_of_the_others(begin):
-    """One feed dies; what the two others did since would be seen by no weight ever again."""
-    calm_then_wild = walk(1, 40, 0.001) + walk(4, 400, 0.05)
-    wild_then_calm = walk(2, 40, 0.05) + walk(5, 400, 0.001)
-    rig = await begin({"AUSD": calm_then_wild, "BUSD": wild_then_calm, "CUSD": walk(3, 40)}, portfolio=WEIGHED)
-    await rig.step(400)
-    found = rig.trading.portfolio.refresh(rig.session.view, rig.clock.now(), Batch())
-    assert set(found.weights) == {"AUSD", "BUSD"}
-    assert found.weights["AUSD"] < found.weights["BUSD"]
-
-
 async def test_weights_of_a_method_that_was_switched_off_are_not_used(begin):
     known = PortfolioWeights(at=START, method="max_sharpe", weights={"AUSD": 1.0, "BUSD": 0.0})
     portfolio = Portfolio(PortfolioSettings(method=Method.EQUAL))
     portfolio.restore(known.to_json())
     assert (portfolio.scale("AUSD"), portfolio.scale("BUSD")) == (1, 1)
+
+
+# -- open risk ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_tighter_stop_that_the_venue_refused_lowers_no_risk(begin):
+    """Where nothing can be replaced a trailed stop is a new order; refused, the old one still rests at 95."""
+    rig = await entered(begin)
+    trade, now = rig.trade(), rig.clock.now()
+    exposures = Exposures(rig.session.view)
+    (before,) = exposures.of(rig.books, now)
+    assert before.risk == 50
+    rig.venue.faults.refuses = lambda intent: intent.leg is Leg.STOP
+    wording = Wording(account=rig.books.account, limits=rig.trading.limits)
+    tighter = wording.protective(
+        trade.trade_id, COIN, Leg.STOP, side=Side.SELL, quantity=Decimal(10), price=Decimal(99), attempt=2, now=now
+    )
+    await rig.desk.submit([tighter], Batch())
+    assert rig.open_order(Leg.STOP).intent.stop_price == 95
+    (after,) = exposures.of(rig.books, now)
+    assert after.risk == 50
+
+
+async def test_a_stop_that_trails_lowers_the_risk_once_it_rests(begin):
+    rig = await entered(begin)
+    moved = rig.session.protection.move_stop(rig.trade(), rig.books, rig.clock.now(), Decimal(97))
+    await rig.desk.submit(moved, Batch())
+    (after,) = Exposures(rig.session.view).of(rig.books, rig.clock.now())
+    assert after.risk == 30
+
+
+async def test_what_is_sized_is_what_the_stop_at_the_venue_loses(begin):
+    """The tick is coarse: a stop wanted at 99.9 rests at 99 or 100, and a wrong tenth is a tenth of the risk."""
+    coarse = instrument(COIN, tick=Decimal(2), lot=Decimal("0.001"), min_quantity=Decimal("0.001"))
+    rig = await begin(flat(100, 8), instruments={COIN: coarse})
+    await rig.step(5)
+    judged = rig.session.scanner.judge.judge(_case(rig, stop=96.9))
+    assert judged.approval is not None, judged.reason
+    lost = judged.quantity * (100 - coarse.price(96.9))
+    assert lost <= judged.risk_amount + Decimal("0.00000001")
+
+
+async def test_a_stop_that_rounds_away_from_the_market_counts_where_it_rests(begin):
+    coarse = instrument(COIN, tick=Decimal(2), lot=Decimal("0.001"), min_quantity=Decimal("0.001"))
+    rig = await begin(flat(100, 8), instruments={COIN: coarse})
+    await rig.step(5)
+    judged = rig.session.scanner.judge.judge(_case(rig, stop=98.9, target=110.0))
+    assert judged.approval is not None, judged.reason
+    lost = judged.quantity * (100 - coarse.price(98.9))
+    assert lost <= judged.risk_amount + Decimal("0.00000001")
+
+
+def _case(rig: Rig, *, stop: float, target: float = 115.0) -> Case:
+    decision = rig.decide(stop=stop, target=target)
+    session = rig.session
+    equity = session.books.balance
+    return Case(
+        decision_id=decision.decision_id,
+        signal=decision.signal,
+        row={},
+        index=session.view.closed[COIN],
+        now=rig.moment.at,
+        account=Account(equity=equity, balance=equity, risk=session.risk.state, holds=()),
+        exposures=[],
+        ml=decision.ml,
+        sentiment=None,
+        effect=None,
+    )

@@ -242,6 +242,7 @@ def proposal(rig) -> Proposal:
         risk_amount=Decimal(5),
         correlations={},
         target_price=Decimal(115),
+        recent_mids=(Decimal(100),) * 3,
     )
 
 

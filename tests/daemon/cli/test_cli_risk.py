@@ -6,6 +6,10 @@ import json
 
 from cli_account import Ratchet
 
+from daemon.config import load
+from daemon.loosening import hold_to
+from journal import Journal
+
 
 def newest(told: Ratchet) -> str:
     return json.loads(told("decisions", "--json", "--limit", "1").stdout)["decisions"][0]["decision_id"]
@@ -47,3 +51,21 @@ def test_the_list_of_decisions_shows_enough_of_each_id_to_ask_for_it(told: Ratch
     shown = newest(told)[:8]
     assert shown in page
     assert told("risk", "explain", shown).returncode == 0
+
+
+def test_a_live_run_with_looser_limits_is_refused_until_a_person_accepts_them(ratchet: Ratchet) -> None:
+    """The first run keeps its limits; the daemon itself is not needed for that: its journal is."""
+    tight, loose = ratchet.home / "tight.toml", ratchet.home / "loose.toml"
+    tight.write_text("[risk]\nmax_drawdown = 0.05\n", encoding="utf-8")
+    loose.write_text("[risk]\nmax_drawdown = 0.2\n", encoding="utf-8")
+    seeded = ratchet("risk", "accept", "-c", tight, "--why", "none yet")
+    assert (seeded.returncode, seeded.stdout) == (1, "")
+    assert "nothing in this configuration is looser" in seeded.stderr
+    with Journal.open(ratchet.state / "paper-main" / "journal.sqlite") as journal:
+        hold_to(journal, load([tight], environ={}).config)
+    refused = ratchet("run", "-c", loose)
+    assert refused.returncode == 78
+    assert "risk.max_drawdown (0.05 -> 0.2); ratchet risk accept" in refused.stderr
+    assert ratchet("risk", "accept", "-c", loose, "--why", " ").returncode != 0
+    accepted = ratchet("risk", "accept", "-c", loose, "--why", "a test", "--who", "somebody", "--json")
+    assert json.loads(accepted.stdout)["accepted"] == {"risk.max_drawdown": "0.05 -> 0.2"}

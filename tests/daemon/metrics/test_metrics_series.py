@@ -240,7 +240,7 @@ def test_a_disk_that_cannot_be_asked_shows_as_missing_and_the_rest_is_still_told
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"reasons": tuple(f"r{number}" for number in range(81))}, "81 reasons are too many"),
+        ({"reasons": tuple(f"r{number}" for number in range(121))}, "121 reasons are too many"),
         ({"candle_rejections": tuple(f"r{number}" for number in range(17))}, "17 candle_rejections are too many"),
         ({"jobs": ("scan", "scan")}, "stands twice"),
         ({"sources": ("https://example.org/feed",)}, "cannot be a label value"),
