@@ -48,8 +48,9 @@ def weights(
     have no objective, and go towards their weights w* by the least (x - w*)'S(x - w*) / 2 + cost. When no weight
     would change by more than `no_trade_band`, the previous ones stay.
 
-    The sum is always 1 (docs/adr/0021): where a method has no answer inverse volatility takes its place. Raises `InvalidInput` for fewer than two periods, no instrument, a column
-    twice, a return that is not finite, bounds that no weights meet, and settings outside their range.
+    The sum is always 1 (docs/adr/0021): where a method has no answer inverse volatility takes its place. Raises
+    `InvalidInput` for fewer than two periods, no instrument, a column twice, a return that is not finite, bounds that
+    no weights meet, and settings outside their range.
     """
     names = _names(returns)
     found = solve(

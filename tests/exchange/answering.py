@@ -117,9 +117,9 @@ class Answering:
 
     def _whole(self, request: Request, route: Route, record: dict[str, Any] | None, met: list[Fault]) -> Reply:
         """Execute, and then let go wrong what goes wrong afterwards."""
-        reply = self._executed(request, route, record, met)
+        made = self._executed(request, route, record, met)
         market = LINEAR if request.path.startswith("/fapi") else SPOT
-        reply = replace(reply, headers={**reply.headers, **self.limits.headers(market)})
+        reply = Reply(made.status, {**made.headers, **self.limits.headers(market)}, made.body)
         for fault in met:
             reply = _fail_after(reply, fault)
         if record is not None and (reply.dropped or reply.status >= 500):

@@ -29,7 +29,10 @@ class InProcessResponse:
         self.status = reply.status
         self.headers: CIMultiDict[str] = CIMultiDict(reply.headers)
         self.reason = responses.get(reply.status, "")
-        self.content = reply.body.encode()
+
+    @property
+    def content(self) -> bytes:
+        return self._body.encode()
 
     async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
         return self._body

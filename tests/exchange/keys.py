@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ def check_signature(key: ApiKey, request: Request) -> None:
 
 
 def check_hmac(key: ApiKey, signed: str, signature: str) -> None:
-    expected = hmac.new(key.secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
+    expected = hmac.digest(key.secret.encode(), signed.encode(), "sha256").hex()
     if not hmac.compare_digest(expected, signature):
         raise Refusal(-1022, "Signature for this request is not valid.")
 

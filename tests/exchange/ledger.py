@@ -27,6 +27,7 @@ The arithmetic, so that a reader can follow it by hand (all amounts are decimal,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -276,6 +277,16 @@ class Account:
     wiped: int = 0
     """How often it was reset, as testnets are; what was before is kept in `past`."""
     past: list[dict[str, Any]] = field(default_factory=list)
+    _sorted: int = field(default=0, repr=False, compare=False)
+    """How many of the trades lie in `_traded` too."""
+    _traded: dict[tuple[str, str], list[Trade]] = field(default_factory=dict, repr=False, compare=False)
+
+    def traded(self, market: str, symbol: str) -> Sequence[Trade]:
+        """The trades of one symbol, oldest first."""
+        for trade in self.trades[self._sorted :]:
+            self._traded.setdefault((trade.market, trade.symbol), []).append(trade)
+        self._sorted = len(self.trades)
+        return self._traded.get((market, symbol), [])
 
     def balance(self, asset: str) -> Balance:
         return self.spot.setdefault(asset, Balance())

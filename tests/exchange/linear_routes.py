@@ -117,7 +117,7 @@ class LinearRoutes:
         if first is not None and ("startTime" in parameters or "endTime" in parameters):
             raise Refusal(-1128, "Combination of optional parameters invalid.")
         since, until, limit = week(call)
-        mine = [trade for trade in call.account.trades if trade.market == LINEAR and trade.symbol == symbol]
+        mine = list(call.account.traded(LINEAR, symbol))
         if order_id is not None:
             mine = [trade for trade in mine if trade.order_id == order_id]
         if first is not None:
@@ -158,8 +158,11 @@ class LinearRoutes:
         return [algo for algo in account.algos if symbol in (None, algo.symbol)]
 
     def _open_algos(self, call: Call) -> list[dict[str, Any]]:
-        mine = self._algos(call.account, call.parameters.get("symbol"))
-        return [self.algo_told(call.account, algo) for algo in mine if algo.status in ALGO_OPEN]
+        symbol = call.parameters.get("symbol")
+        if symbol is not None:
+            self.world.rules(LINEAR, symbol)
+        mine = self.world.open_algos(call.account.name, symbol)
+        return [self.algo_told(call.account, algo) for algo in mine]
 
     def _all_algos(self, call: Call) -> list[dict[str, Any]]:
         mine = self._algos(call.account, needed(call.parameters, "symbol"))

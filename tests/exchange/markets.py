@@ -81,6 +81,8 @@ class Market:
     most: Decimal | None = None
     traded_at: int = 0
     candles: dict[str, dict[int, Candle]] = field(default_factory=dict)
+    """By interval and start; what was traded since they were last asked for is still in `untold`."""
+    untold: list[tuple[int, Decimal]] = field(default_factory=list)
     given: dict[str, list[Candle]] = field(default_factory=dict)
 
     @property
@@ -93,14 +95,21 @@ class Market:
 
     def trade(self, price: Decimal, most: Decimal | None, at: int) -> None:
         self.last, self.most, self.traded_at = price, most, at
-        for interval, length in INTERVALS.items():
-            kept = self.candles.setdefault(interval, {})
-            start = at - at % length
-            candle = kept.get(start)
-            if candle is None:
-                kept[start] = Candle(start, price, price, price, price, PER_TRADE)
-            else:
-                candle.take(price)
+        self.untold.append((at, price))
+
+    def _kept(self, interval: str) -> dict[int, Candle]:
+        """The candles of what was traded."""
+        for at, price in self.untold:
+            for each, length in INTERVALS.items():
+                kept = self.candles.setdefault(each, {})
+                start = at - at % length
+                candle = kept.get(start)
+                if candle is None:
+                    kept[start] = Candle(start, price, price, price, price, PER_TRADE)
+                else:
+                    candle.take(price)
+        self.untold.clear()
+        return self.candles.get(interval, {})
 
     def set_candles(self, interval: str, rows: Sequence[Sequence[Any]]) -> None:
         """Rows of open time in milliseconds, open, high, low, close, volume; what is traded later follows them."""
@@ -127,7 +136,7 @@ class Market:
         self, interval: str, length: int, after: int, since: int | None, latest: int, limit: int
     ) -> list[Candle]:
         """From what was traded; an interval without trades repeats the close before it, as Binance fills gaps."""
-        kept = self.candles.get(interval, {})
+        kept = self._kept(interval)
         if not kept:
             return []
         first = max(next(iter(kept)), after)
@@ -150,7 +159,7 @@ class Market:
 
     def day(self, now: int) -> tuple[Decimal, Decimal, Decimal, Decimal]:
         """Open, high, low and volume of the last 24 hours, to the minute."""
-        kept = self.candles.get("1m", {})
+        kept = self._kept("1m")
         recent = list(takewhile(lambda candle: candle.start > now - DAY, reversed(kept.values())))
         if not recent:
             return self.last, self.last, self.last, ZERO

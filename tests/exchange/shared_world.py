@@ -59,9 +59,12 @@ class World:
         return self.counters["arrival"]
 
     def market(self, symbol: str) -> Market:
-        if symbol not in self.spot_rules and symbol not in self.linear_rules:
-            raise Refusal(-1121, "Invalid symbol.")
-        return self.markets.setdefault(symbol, Market(symbol))
+        market = self.markets.get(symbol)
+        if market is None:
+            if symbol not in self.spot_rules and symbol not in self.linear_rules:
+                raise Refusal(-1121, "Invalid symbol.")
+            market = self.markets[symbol] = Market(symbol)
+        return market
 
     def rules(self, market: str, symbol: str) -> Rules:
         rules = (self.spot_rules if market == SPOT else self.linear_rules).get(symbol)
@@ -89,11 +92,22 @@ class World:
         found = [
             order
             for (where, each), resting in self.resting.items()
-            if where == market and symbol in (None, "", each)
+            if resting and where == market and symbol in (None, "", each)
             for order in resting.values()
             if isinstance(order, Order) and order.account == account
         ]
         return sorted(found, key=lambda order: order.arrival)
+
+    def open_algos(self, account: str, symbol: str | None) -> list[AlgoOrder]:
+        """The account's conditional orders that wait for their trigger, in order of arrival."""
+        found = [
+            algo
+            for (where, each), resting in self.resting.items()
+            if resting and where == LINEAR and symbol in (None, each)
+            for algo in resting.values()
+            if isinstance(algo, AlgoOrder) and algo.account == account
+        ]
+        return sorted(found, key=lambda algo: algo.arrival)
 
     def within_reach(self, symbol: str, wanted: Decimal, rules: Rules) -> Decimal:
         """How much of `wanted` a new order can get at once."""

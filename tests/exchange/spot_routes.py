@@ -161,10 +161,8 @@ class SpotRoutes:
             raise Refusal(-1128, "Combination of optional parameters invalid.")
         mine = [
             trade
-            for trade in call.account.trades
-            if trade.market == SPOT
-            and trade.symbol == symbol
-            and since <= trade.time <= until
+            for trade in call.account.traded(SPOT, symbol)
+            if since <= trade.time <= until
             and (order_id is None or trade.order_id == order_id)
             and (first is None or trade.trade_id >= first)
         ]

@@ -74,16 +74,23 @@ async def test_a_wrong_secret_gets_no_user_data(running: RunningExchange, spot: 
     assert running.streams()["subscribed"] == 0
 
 
+async def told_of(client: Any, name: str) -> list[Any]:
+    """What is told of one order, whatever is told of others before."""
+    while True:
+        told = [order for order in await client.watch_orders() if order["clientOrderId"] == name]
+        if told:
+            return told
+
+
 async def test_futures_orders_stops_and_positions_are_pushed(running: RunningExchange, linear: Any) -> None:
     orders = await listening(running, linear.watch_orders())
     await linear.create_order(PERPETUAL, "market", "buy", 0.1, params={"clientOrderId": "rt-1"})
     assert {order["clientOrderId"] for order in await orders} == {"rt-1"}
-    stops = asyncio.create_task(asyncio.wait_for(linear.watch_orders(), PATIENCE_S))
+    stops = asyncio.create_task(asyncio.wait_for(told_of(linear, "rt-2"), PATIENCE_S))
     await asyncio.sleep(0)
     stopping = {"stopLossPrice": 49000, "reduceOnly": True, "clientOrderId": "rt-2"}
     await linear.create_order(PERPETUAL, "market", "sell", 0.1, params=stopping)
-    told = [order for order in await stops if order["clientOrderId"] == "rt-2"]
-    assert [(order["status"], order["triggerPrice"]) for order in told] == [("open", 49000.0)]
+    assert [(order["status"], order["triggerPrice"]) for order in await stops] == [("open", 49000.0)]
 
 
 async def test_candles_and_prices_are_pushed(running: RunningExchange, spot: Any, linear: Any) -> None:

@@ -24,14 +24,29 @@ class Request:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    _named: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `parameters` read, once somebody asked."""
 
-    def parameters(self) -> dict[str, str]:
+    def parameters(self) -> Mapping[str, str]:
         """Query and form together; of a name given twice the last value counts."""
-        return dict(parse_qsl(self.query, keep_blank_values=True) + parse_qsl(self.body, keep_blank_values=True))
+        if not self._named:
+            self._named.update(_pairs(self.query))
+            self._named.update(_pairs(self.body))
+        return self._named
 
     def header(self, name: str) -> str | None:
+        if name in self.headers:
+            return self.headers[name]
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), None)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Names and values of a query or form; most hold nothing that is written in another way."""
+    if "%" in text or "+" in text:
+        return parse_qsl(text, keep_blank_values=True)
+    parts = [piece.partition("=") for piece in text.split("&") if piece]
+    return [(name, value) for name, _, value in parts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +79,11 @@ class Refusal(Exception):
         return as_json({"code": self.code, "msg": self.message}, status=self.status)
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
+
 def as_json(payload: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    body = json.dumps(payload, separators=(",", ":"))
-    return Reply(status, {**JSON_HEADERS, **(headers or {})}, body)
+    return Reply(status, {**JSON_HEADERS, **(headers or {})}, _encode(payload))
 
 
 def eight(value: Decimal) -> str:

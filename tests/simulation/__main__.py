@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -63,9 +64,9 @@ def _run(tasks: Sequence[Task], *, jobs: int) -> list[Result]:
         if now - told > 5 or len(results) == len(tasks):
             told = now
             rate = len(results) / (now - began)
-            left_s = (len(tasks) - len(results)) / rate
+            left = timedelta(seconds=round((len(tasks) - len(results)) / rate))
             bad = sum(bool(each.violations) for each in results)
-            shown = f"{len(results)} of {len(tasks)} seeds, {rate:.2f} a second, {left_s:.0f} s left, {bad} failed"
+            shown = f"{len(results)} of {len(tasks)} seeds, {60 * rate:.1f} a minute, {left} left, {bad} failed"
             _say(shown, sys.stderr)
     return results
 

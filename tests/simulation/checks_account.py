@@ -112,9 +112,12 @@ class AccountChecks:
     def _look_at(self, symbol: str, now: float) -> None:
         rules = RULES[self.world.kind][symbol]
         last = self.world.exchange.world.market(symbol).last
-        sellable = sum((rules.floor(abs(net)) for net in self.held.get(symbol, {}).values()), ZERO)
-        dust = sellable < rules.min_quantity or sellable * last < rules.min_notional
+        nets = [net for net in self.held.get(symbol, {}).values() if net]
         resting = self.world.truth.resting(symbol)
+        if not (nets or resting) and not any(symbol in spells for spells in (self.bare, self.misfit, self.orphaned)):
+            return  # nothing is there, and nothing was
+        sellable = sum((rules.floor(abs(net)) for net in nets), ZERO)
+        dust = sellable < rules.min_quantity or sellable * last < rules.min_notional
         stops = [left_of(order) for order in resting if waits_as_stop(order)]
         exits = [order for order in resting if waits_as_stop(order) or order.kind == "LIMIT"]
         held, (bare_s, orphaned_s) = not dust, self.limits_s

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 LATE_DECISIONS = """SELECT decision_id, decided_at - bar_opened_at FROM decisions
 WHERE status = 'ordered' AND decided_at - bar_opened_at > 3 * 3600000000"""
 
+DECISIONS_ON = "SELECT decision_id, status FROM decisions WHERE instrument = ? AND bar_opened_at = ?"
+
 
 def faults_at_the_end(world: World) -> Iterator[tuple[str, str]]:
     """Invariant and detail of everything that is wrong at the end; the daemon lives and nothing is under way."""
     yield from _of_the_journal(world)
     for decision, late in world.witness.rows(LATE_DECISIONS).items():
         yield "nothing is decided on an old bar", f"{decision} was decided {late} us after its bar opened"
+    yield from _of_the_candles(world)
     if world.truth.wiped:
         return
     yield from _of_the_fills(world)
@@ -45,6 +48,15 @@ def _of_the_journal(world: World) -> Iterator[tuple[str, str]]:
                 yield f"verify: {check.name}", check.detail
     finally:
         journal.close()
+
+
+def _of_the_candles(world: World) -> Iterator[tuple[str, str]]:
+    for candle in world.candles.believed:
+        yield "what is no candle is no bar", candle
+    for (symbol, index), how in world.candles.spoiled.items():
+        opened_us = int(world.history[symbol].opened[index]) * 1_000_000
+        for decision in world.witness.rows(DECISIONS_ON, symbol, opened_us):
+            yield "nothing is decided on a bar that was none", f"{decision} of {symbol}: {how}"
 
 
 def _of_the_fills(world: World) -> Iterator[tuple[str, str]]:

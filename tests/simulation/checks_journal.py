@@ -29,6 +29,8 @@ class JournalChecks:
     """How often a person resumed."""
 
     def step(self) -> None:
+        if not self.world.witness.has_news():
+            return
         for fill in self.world.witness.new_fills():
             self._check_fill(fill)
         for order in self.world.witness.new_orders():

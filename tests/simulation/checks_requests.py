@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ class RequestChecks:
         if intent is not None:
             self.world.account_checks.refuse(intent.instrument, intent.leg)
 
-    def _check_cancel(self, name: str, named: dict[str, str]) -> None:
+    def _check_cancel(self, name: str, named: Mapping[str, str]) -> None:
         if name and not name.startswith(OURS):
             self.world.violate("foreign orders are never touched", f"a cancel of {name}")
         if name and self.world.witness.intent(name) is None:
@@ -146,7 +147,7 @@ class RequestChecks:
         if self.skewed_since is not None and world.loop.time() - self.skewed_since > SKEW_SEEN_S:
             world.violate("a venue with another clock is not entered", f"the entry {name}")
 
-    def _check_exit(self, intent: DurableIntent, named: dict[str, str]) -> None:
+    def _check_exit(self, intent: DurableIntent, named: Mapping[str, str]) -> None:
         world = self.world
         if world.kind is MarketKind.LINEAR and named.get("reduceOnly") != "true":
             world.violate("exits are reduce-only", f"{intent.leg} {intent.client_order_id} may open a position")

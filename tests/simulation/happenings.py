@@ -28,6 +28,10 @@ ANSWERED_S = 0.0
 """A definite no leaves nothing open."""
 
 
+PERSON_S = 60.0
+"""How long it takes a person to restart the daemon."""
+
+
 class Happenings:
     """`acts` are the doings by the names that plans give them; `count` is told of each that really happened."""
 
@@ -44,6 +48,7 @@ class Happenings:
             "unknown_position": self._unknown_position,
             "vanished_position": self._vanished_position,
             "stop_taken_back": self._stop_taken_back,
+            "no_candle": self._no_candle,
             "skewed": self._skewed,
             "revoked": self._revoked,
             "wiped": self._wiped,
@@ -99,6 +104,11 @@ class Happenings:
         await asyncio.sleep(with_["seconds"])
         self.world.thin.pop(with_["symbol"], None)
 
+    async def _no_candle(self, with_: Mapping[str, Any]) -> None:
+        """The venue's next candles of an instrument are none that may be believed."""
+        self._count(f"candle_{with_['how']}", ANSWERED_S)
+        self.world.candles.spoil(with_["symbol"], self.world.next_bar, with_["bars"], with_["how"])
+
     async def _skewed(self, with_: Mapping[str, Any]) -> None:
         faults, checks = self.world.exchange.faults, self.world.request_checks
 
@@ -116,7 +126,8 @@ class Happenings:
             key.revoked = to
 
         await self._lasting("revoked", with_["seconds"], lambda: switch(True), lambda: switch(False))
-        await asyncio.sleep(60)
+        self.world.account_checks.disturb(PERSON_S)  # a key that was refused is not tried again before a restart
+        await asyncio.sleep(PERSON_S)
         self.world.crash("a person restarts it with a good key")
         self._count("restarted", ANSWERED_S)
         await asyncio.sleep(120)

@@ -16,6 +16,7 @@ from simulation.network import Line
 from simulation.stack import Stack, journal_of, open_stack
 from simulation.tape import HOUR
 
+from brokers.ccxt.records import RESTING
 from daemon.drive import play_due_moments
 from daemon.jobs.data_quality import DataQuality
 from daemon.jobs.watch import VenueClock, Watch
@@ -37,14 +38,17 @@ from trading.session import Session
 if TYPE_CHECKING:
     from simulation.world import World
 
+LOOKED_EVERY_S = 1.0
 ATTENTIVE_S = 1.5
 """How long after the last event the account is looked at every second, at least."""
 PATIENT_S = 40.0
 """After so long with an open question it is looked at less often, until something happens again."""
 SLOW_STEPS_S = (15.0, 120.0)
 LONG_S = 600.0
-RECONCILED_AFTER = 0.25
+RECONCILED_AFTER = 0.12
 """How often the comparison that comes every half minute is made after something happened."""
+DUE_IN_THE_JOB = 0.2
+"""How often a reading of the account falls due in another job: one second of the five between two of them."""
 HOLD_THE_BOOKS = ("scan", "watch", "reconcile", "equity", "command")
 """Jobs that change the books: one that fails half-way ends the process, as in the service."""
 UNANSWERED = (VenueUnavailable, VenueBusy, VenueForbids)
@@ -131,6 +135,7 @@ class Life:
         second = timedelta(seconds=1)
 
         async def scan(_due: datetime) -> None:
+            self._skip_what_told_nothing()
             await play_due_moments(trading, self.world.clock, self.world.scanned)
 
         async def equity(_due: datetime) -> None:
@@ -204,6 +209,7 @@ class Life:
         self.world.job_ran(self, name, outcome)
 
     async def _reconcile(self, _due: datetime) -> None:
+        self._skip_what_told_nothing()
         batch = Batch()
         findings = await self._stack.trading.session.reconciler.run(batch)
         self.world.reconciled(findings)
@@ -225,7 +231,7 @@ class Life:
             self._nudged.clear()
             began = loop.time()
             while not self._stopping and (loop.time() < self._attentive_until or self._has_questions()):
-                await asyncio.sleep(self._step_s(max(began, self._attentive_until)))
+                await self._pause(self._step_s(max(began, self._attentive_until)))
                 if not self._stopping:
                     await self.job("watch", look, self.world.clock.now())
             if self._random.random() < RECONCILED_AFTER and not await self._nudged_within(
@@ -233,10 +239,32 @@ class Life:
             ):
                 await self.job("reconcile", self._reconcile, self.world.clock.now())
 
+    def _skip_what_told_nothing(self) -> None:
+        """A daemon that looks every second has read the account a moment ago; here it did when something happened last.
+
+        Where nothing happened since, nothing waits to go wrong and nothing is open, those readings, which would have
+        told nothing, count as made. Now and then one of them falls due in the job itself, as it does with the real one.
+        """
+        broker, now = self._stack.broker, self.world.clock.now()
+        watch = broker._watch
+        due = watch._sweeps or watch._rung or broker._failure is not None or self._has_questions()
+        if due or self.attentive or self.world.trouble.is_waiting or self._random.random() < DUE_IN_THE_JOB:
+            return
+        read_at = now - timedelta(seconds=self._random.uniform(0.0, RESTING.total_seconds()))
+        watch._last_full = watch._last_sweep = watch._last_round = read_at
+
+    async def _pause(self, step_s: float) -> None:
+        """Wait until the next look; where looks are far apart, whatever happens brings it on."""
+        if step_s > LOOKED_EVERY_S:
+            self._nudged.clear()
+            if not await self._nudged_within(step_s):
+                return
+        await asyncio.sleep(LOOKED_EVERY_S)
+
     def _step_s(self, quiet_since: float) -> float:
         waited = self.world.loop.time() - quiet_since
         if waited <= PATIENT_S:
-            return 1.0
+            return LOOKED_EVERY_S
         return SLOW_STEPS_S[0] if waited <= LONG_S else SLOW_STEPS_S[1]
 
     async def _nudged_within(self, seconds: float) -> bool:

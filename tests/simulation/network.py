@@ -6,6 +6,7 @@ A request that left arrives, though its sender gave up or died meanwhile; an ans
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,17 @@ def _never(_request: Request) -> float | None:
     return None
 
 
+@dataclass(slots=True)
+class _Sent:
+    """A request on its way; its sender waits for the `answer` until `until`."""
+
+    request: Request
+    left_at: float
+    until: float
+    answer: asyncio.Future[Reply]
+    given_up: bool = False
+
+
 class Line(InProcessSession):
     """One daemon's session; when the daemon dies it is `dead`, and what it sent goes on without it."""
 
@@ -73,39 +85,52 @@ class Line(InProcessSession):
         network.requests += 1
         network.under_way += 1
         late_s = network.torn_for_s(request)
+        sent = _Sent(request, loop.time(), math.inf if timeout_s is None else loop.time() + timeout_s, answer)
         if late_s is not None:
-            loop.call_later(late_s, self._arrive, request, loop.time(), answer)
+            loop.call_later(late_s, self._arrive, sent)
             await asyncio.sleep(network.way_s())
             raise aiohttp.ServerDisconnectedError
-        loop.call_later(network.way_s(), self._arrive, request, loop.time(), answer)
-        async with asyncio.timeout(timeout_s):
-            reply = await answer
+        self._later(sent, network.way_s(), self._arrive, sent)
+        reply = await answer
         if reply.dropped:
             raise aiohttp.ServerDisconnectedError
         return reply
 
-    def _arrive(self, request: Request, left_at: float, answer: asyncio.Future[Reply]) -> None:
+    @staticmethod
+    def _later(sent: _Sent, after_s: float, step: Callable[..., None], *arguments: object) -> None:
+        """Take the next step on the way of a request; where the sender's patience ends before, end it then."""
+        loop = sent.answer.get_loop()
+        if loop.time() + after_s >= sent.until and not sent.given_up:
+            sent.given_up = True
+            loop.call_at(sent.until, _give_up, sent.answer)
+        loop.call_later(after_s, step, *arguments)
+
+    def _arrive(self, sent: _Sent) -> None:
         network = self._network
         for told in network.before_arrival:
-            told(request, left_at)
-        reply = network.exchange.handle(request)
+            told(sent.request, sent.left_at)
+        reply = network.exchange.handle(sent.request)
         if reply.ticket is None:
-            self._answer(request, reply, answer)
+            self._answer(sent, reply)
         else:
-            later = asyncio.get_running_loop().call_later
-            later(reply.delay_ms / 1000, self._finish, request, reply.ticket, answer)
+            self._later(sent, reply.delay_ms / 1000, self._finish, sent, reply.ticket)
 
-    def _finish(self, request: Request, ticket: int, answer: asyncio.Future[Reply]) -> None:
-        self._answer(request, self._network.exchange.finish(ticket), answer)
+    def _finish(self, sent: _Sent, ticket: int) -> None:
+        self._answer(sent, self._network.exchange.finish(ticket))
 
-    def _answer(self, request: Request, reply: Reply, answer: asyncio.Future[Reply]) -> None:
-        network = self._network
+    def _answer(self, sent: _Sent, reply: Reply) -> None:
+        network, request = self._network, sent.request
         network.trace.add("asked", request.method, request.path, reply.status, "dropped" if reply.dropped else "")
         for told in network.after_reply:
             told(request, reply)
-        asyncio.get_running_loop().call_later(reply.delay_ms / 1000 + network.way_s(), self._deliver, reply, answer)
+        self._later(sent, reply.delay_ms / 1000 + network.way_s(), self._deliver, reply, sent.answer)
 
     def _deliver(self, reply: Reply, answer: asyncio.Future[Reply]) -> None:
         self._network.under_way -= 1
         if not answer.done():
             answer.set_result(reply)
+
+
+def _give_up(answer: asyncio.Future[Reply]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())

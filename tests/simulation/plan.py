@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simulation.candles import HOWS
 from simulation.seeded_loop import stream
 from simulation.setting import SYMBOLS
 
@@ -126,6 +127,10 @@ EVENTS: Mapping[str, tuple[float, Callable[[Draw], Mapping[str, Any]]]] = {
     "crash_at_request": (5, lambda d: {"after": d.randint(1, 25), "when": d.choice(("leaves", "arrived", "answered"))}),
     "crash_while_waiting": (4, lambda d: {"after": d.randint(1, 10), "later_s": round(d.uniform(0.0, 0.4), 3)}),
     "crash": (1.5, lambda d: {}),
+    "no_candle": (
+        3,
+        lambda d: {"symbol": d.choice(SYMBOLS), "bars": d.choice((1, 1, 2, 6)), "how": d.choice(sorted(HOWS))},
+    ),
 }
 """How often in ten days each happens on average, and what is drawn for it."""
 

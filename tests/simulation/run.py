@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simulation.checks_end import faults_at_the_end
 from simulation.plan import make_plan
+from simulation.remembered import remembered
 from simulation.seeded_loop import SeededLoop
 from simulation.world import BEFORE_S, World
 
@@ -48,7 +49,8 @@ def simulate(
 ) -> World:
     """The world of one seed after its run; `violations` says what did not hold."""
     plan = make_plan(seed, bars=bars, profile=profile, kind=kind)
-    gc.collect()
+    if gc.isenabled():
+        gc.collect()
     gc.set_threshold(COLLECTED_EVERY)
     place = folder / f"seed-{seed}"
     shutil.rmtree(place, ignore_errors=True)
@@ -57,7 +59,8 @@ def simulate(
         world = World(seed=seed, plan=plan, bars=bars, folder=place, empty_journal=empty_journal, loop=loop)
         world.one_is_enough = one_is_enough
         crashpoints.hook(world.reach)
-        loop.run_until_complete(_whole(world))
+        with remembered():
+            loop.run_until_complete(_whole(world))
     finally:
         gc.set_threshold(*THRESHOLD)
         crashpoints.hook(None)

@@ -21,7 +21,7 @@ class Trace:
         self.counts: Counter[str] = Counter()
 
     def add(self, what: str, *parts: object) -> None:
-        line = f"{self._now_s():14.6f} {what} {' '.join(str(part) for part in parts)}"
+        line = f"{self._now_s():14.6f} {what} {' '.join(map(str, parts))}"
         self._hash.update(line.encode())
         self.last.append(line)
         self.counts[what] += 1

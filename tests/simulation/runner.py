@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import multiprocessing
 import resource
 import shutil
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from simulation.planted_bugs import planted
@@ -22,7 +25,8 @@ from simulation.world import World
 
 BARS_A_DAY = 24
 MOST_MEMORY = 4 * 2**30
-"""Bytes of address space that one worker may take; a run needs less than one of those four gigabytes."""
+"""Bytes of address space that the process of one seed may take; it needs less than one of those four gigabytes."""
+WARM_UP_BARS = 6
 LONGEST_S = 300.0
 """Seconds after which a seed counts as hanging."""
 SLOW_TO_IMPORT = ("ccxt.pro", "river.linear_model", "scipy.stats", "exchange_calendars")
@@ -60,6 +64,8 @@ class Result:
     unprotected_calm_s: float = 0.0
     longest_calm_s: float = 0.0
     cpu_s: float = 0.0
+    peak_mb: int = 0
+    """The most memory that its process held, what it shares with the others included."""
     wiped: bool = False
 
 
@@ -118,34 +124,62 @@ def _result(task: Task, world: World, cpu_s: float) -> Result:
         unprotected_calm_s=round(checks.unprotected_calm_s, 3),
         longest_calm_s=round(checks.longest_calm_s, 3),
         cpu_s=round(cpu_s, 3),
+        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         wiped=world.truth.wiped,
     )
 
 
 def run_side_by_side(tasks: Sequence[Task], *, jobs: int) -> Iterator[Result]:
-    """The results of all tasks, in the order in which they end. A worker that dies ends all of it, and says so."""
+    """The results of all tasks, in the order in which they end; each seed lives in a process of its own.
+
+    So nothing of one seed is there in the next, and one that hangs or takes too much memory fails alone.
+    """
     for name in SLOW_TO_IMPORT:
-        importlib.import_module(name)  # once, before the workers are forked
+        importlib.import_module(name)  # once, before there are processes
     with workplace() as (folder, empty_journal):
         work = partial(run_one, folder=folder, empty_journal=empty_journal)
-        if jobs == 1:
-            yield from map(work, tasks)
-            return
-        forked = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(jobs, mp_context=forked, initializer=_limit_worker) as pool:
-            for ended in as_completed([pool.submit(_watched, work, task) for task in tasks]):
-                yield ended.result()
+        for seed in (0, 1):
+            work(Task(seed=seed, bars=WARM_UP_BARS))  # whatever is imported or made on first use is there for all
+        gc.collect()
+        gc.freeze()
+        yield from _in_processes(work, deque(tasks), jobs)
 
 
-def _limit_worker() -> None:
-    """A run that takes more memory than any should fails, instead of taking the machine's."""
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-
-
-def _watched(work: Callable[[Task], Result], task: Task) -> Result:
-    """Run one seed; one that does not end shows where it is, and ends the worker."""
-    faulthandler.dump_traceback_later(LONGEST_S, exit=True)
+def _in_processes(work: Callable[[Task], Result], waiting: deque[Task], jobs: int) -> Iterator[Result]:
+    forked = multiprocessing.get_context("fork")
+    running: dict[Connection, tuple[Task, BaseProcess]] = {}
     try:
-        return work(task)
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                task = waiting.popleft()
+                hears, tells = forked.Pipe(duplex=False)
+                process = forked.Process(target=_live_through, args=(work, task, tells))
+                process.start()
+                tells.close()
+                running[hears] = (task, process)
+            for heard in wait(list(running)):
+                if isinstance(heard, Connection):
+                    yield _ended(heard, *running.pop(heard))
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        for _, process in running.values():
+            process.kill()
+
+
+def _live_through(work: Callable[[Task], Result], task: Task, tells: Connection) -> None:
+    """Run one seed, in the process that is its own; one that does not end shows where it is, and is ended."""
+    gc.disable()  # the process is over before much garbage has gathered
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    faulthandler.dump_traceback_later(LONGEST_S, exit=True)
+    tells.send(work(task))
+
+
+def _ended(hears: Connection, task: Task, process: BaseProcess) -> Result:
+    try:
+        result: Result = hears.recv()
+    except EOFError:
+        process.join()
+        failed = f"the simulation fails: the process of this seed ended with {process.exitcode} and told nothing"
+        result = Result(seed=task.seed, violations=[failed])
+    hears.close()
+    process.join()
+    return result

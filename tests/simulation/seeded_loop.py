@@ -8,35 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from heapq import heappop
 from typing import Any
 
 COMMIT_S = (0.0005, 0.008)
 """How long a commit takes."""
+NO_SKEW = timedelta(0)
 RESOLUTION_S = 1e-6
 """Timers nearer together than this are due at the same time."""
 
 
 class NothingWillHappen(RuntimeError):
     """Somebody waits, and no timer is set: a real daemon would hang here."""
-
-
-class _VirtualWaits:
-    """What the loop takes for a selector: it watches nothing, and lets the time pass that it is told to wait."""
-
-    def __init__(self, loop: SeededLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        if timeout is None:
-            raise NothingWillHappen("every task waits, and no timer is set")
-        if timeout > 0:
-            self._loop.jump()
-        return []
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 class SeededLoop(asyncio.BaseEventLoop):
@@ -46,16 +32,31 @@ class SeededLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now_s = 0.0
         self.disk = random.Random(0)  # noqa: S311 - as below
-        self._clock_resolution = RESOLUTION_S
-        self._selector = _VirtualWaits(self)
         self._scheduled: list[asyncio.TimerHandle]
+        self._ready: deque[asyncio.Handle]
+        self._stopping: bool
 
     def time(self) -> float:
         return self._now_s
 
-    def jump(self) -> None:
-        """Move the time to the next timer."""
-        self._now_s = max(self._now_s, self._scheduled[0].when())
+    def _run_once(self) -> None:
+        """One turn: where nothing is ready time moves to the next timer, and everything then due is run."""
+        timers, ready = self._scheduled, self._ready
+        while timers and timers[0].cancelled():
+            heappop(timers)._scheduled = False  # type: ignore[attr-defined]  # as the loop that is built in does
+        if not ready and not self._stopping:
+            if not timers:
+                raise NothingWillHappen("every task waits, and no timer is set")
+            self._now_s = max(self._now_s, timers[0].when())
+        until = self._now_s + RESOLUTION_S
+        while timers and timers[0].when() < until:
+            due = heappop(timers)
+            due._scheduled = False  # type: ignore[attr-defined]  # as the loop that is built in does
+            ready.append(due)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
 
     def leap(self, seconds: float) -> None:
         """Let time pass in which nothing of this process runs, as when the machine sleeps."""
@@ -78,9 +79,6 @@ class SeededLoop(asyncio.BaseEventLoop):
         self.call_later(self.disk.uniform(*COMMIT_S), run)
         return done
 
-    def _process_events(self, events: list[Any]) -> None:
-        """There are none: nothing is watched."""
-
     def _write_to_self(self) -> None:
         """Nobody sleeps who would have to be woken."""
 
@@ -91,17 +89,23 @@ class LoopClock:
     def __init__(self, loop: SeededLoop, start: datetime) -> None:
         self._loop = loop
         self.start = start
-        self.skew = timedelta(0)
+        self._start_ms = round(start.timestamp() * 1000)
+        self.skew = NO_SKEW
+        self._read_at_s, self._read = 0.0, start
 
     def now(self) -> datetime:
-        return self.true_now() + self.skew
+        return self.true_now() if self.skew is NO_SKEW else self.true_now() + self.skew
 
     def true_now(self) -> datetime:
-        return self.start + timedelta(microseconds=round(self._loop.time() * 1_000_000))
+        now_s = self._loop.time()
+        if now_s != self._read_at_s:
+            self._read_at_s = now_s
+            self._read = self.start + timedelta(microseconds=round(now_s * 1_000_000))
+        return self._read
 
     def milliseconds(self) -> int:
         """True time since 1970, as the exchange reads it."""
-        return round(self.start.timestamp() * 1000) + int(self._loop.time() * 1000 + 1e-6)
+        return self._start_ms + int(self._loop.time() * 1000 + 1e-6)
 
 
 def stream(seed: int, purpose: str) -> random.Random:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from exchange.keys import REVOCABLE_KEY
 from simulation.network import Line
+from simulation.remembered import compile_once, shipped_registry
 from simulation.setting import SYMBOLS
 from simulation.tape import feed_of
 
@@ -41,7 +42,9 @@ def journal_of(world: World) -> Journal:
     """The account's journal; a new account's begins as a copy of an empty one, which is quicker than making one."""
     if not world.paths.journal.exists():
         shutil.copyfile(world.empty_journal, world.paths.journal)
-    return open_journal(world.config, world.paths, live=False)
+    opened = open_journal(world.config, world.paths, live=False)
+    compile_once(opened)
+    return opened
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +70,9 @@ async def open_stack(world: World, line: Line, journal: Journal) -> Stack:
         session=line,
     )
     instruments = with_spread_limits(
-        instruments_of(account.markets, shorts=account.abilities.shorts, currency="USDT"), world.history
+        instruments_of(account.markets, shorts=account.abilities.shorts, currency="USDT", registry=shipped_registry()),
+        world.history,
+        registry=shipped_registry(),
     )
     broker = await CcxtBroker.open(
         world.paths.folder / VENUE_LOG,
@@ -80,13 +85,13 @@ async def open_stack(world: World, line: Line, journal: Journal) -> Stack:
         reach=reach,
     )
     writer = TimedWriter(ThreadWriter(journal), _nobody_counts)
-    feed = feed_of(world.tape, instruments)
+    feed = feed_of(world.history, world.candles, instruments)
     trading = wire(
         Setup(
             config=world.config,
             clock=world.clock,
             feed=feed,
-            higher=feed.higher,
+            higher=world.higher.__getitem__,
             paths=world.paths,
             currency="USDT",
             sources=Sources(read_news=False),

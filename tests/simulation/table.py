@@ -40,6 +40,7 @@ def summed_up(results: Sequence[Result]) -> Mapping[str, Any]:
         "unprotected_position_s": round(sum(result.unprotected_s for result in results), 1),
         "unprotected_position_s_while_reachable": round(sum(result.unprotected_calm_s for result in results), 1),
         "longest_unprotected_s_while_reachable": max((result.longest_calm_s for result in results), default=0.0),
+        "peak_memory_of_a_seed_mb": max((result.peak_mb for result in results), default=0),
         "cpu_s_a_seed": round(sum(result.cpu_s for result in results) / max(1, len(results)), 2),
         "seeds_with_violations": sum(bool(result.violations) for result in results),
         "violations": sum(len(result.violations) for result in results),

@@ -9,17 +9,18 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
+from simulation.candles import Candles
 from simulation.seeded_loop import stream
 
 from domain.bars import BarSeries
 from domain.clock import to_epoch
 from domain.instruments import Instrument, Timeframe
-from market.feed import BarRef, FeedReport
+from market.feed import BarRef, FeedReport, Moment
 from market.headlines import Headlines
 from market.series_feed import SeriesFeed
 
@@ -83,22 +84,29 @@ class Tape:
 
 
 class LiveTape(SeriesFeed):
-    """The bars of a tape as a live feed tells them: no bar is the last."""
+    """The bars of a tape as a live feed tells them: no bar is the last, and what was no candle is left out."""
+
+    candles: Candles
 
     def is_last(self, ref: BarRef) -> bool:
         return False
 
+    def take(self) -> Moment:
+        moment = super().take()
+        return replace(moment, closed=tuple(ref for ref in moment.closed if self.candles.is_told(ref, moment.at)))
 
-def feed_of(tape: Tape, instruments: Mapping[str, Instrument]) -> LiveTape:
+
+def feed_of(history: Mapping[str, BarSeries], candles: Candles, instruments: Mapping[str, Instrument]) -> LiveTape:
     """A feed that begins with the bar that closes an hour after `START`."""
     feed = LiveTape(
         name="a seed's market",
         timeframe=Timeframe.H1,
         instruments=instruments,
-        series={symbol: tape.series(symbol) for symbol in instruments},
+        series={symbol: history[symbol] for symbol in instruments},
         report=FeedReport(notes=(), rejected={}),
         headlines=Headlines(()),
     )
+    feed.candles = candles
     feed.seek(START)
     return feed
 
@@ -131,24 +139,25 @@ def _walk(
         left -= 1
         if random_.random() < GAP_CHANCE:
             price *= math.exp(random_.gauss(0.0, 3 * volatility))
-        path = _path(random_, price, volatility, drift, step)
-        price = float(path[-1])
-        prices = [float(each) for each in path]
+        prices = _path(random_, price, volatility, drift, step)
+        price = prices[-1]
         rows.append((prices[0], max(prices), min(prices), prices[-1]))
         if index >= 0:
+            path = [Decimal(str(each)).quantize(step) for each in prices]
             times = sorted(random_.uniform(1.0, HOUR_S - 1.0) for _ in path)
             trades += [Tick(round(index * HOUR_S + at, 3), symbol, each) for at, each in zip(times, path, strict=True)]
     return rows, trades
 
 
-def _path(random_: random.Random, price: float, volatility: float, drift: float, step: Decimal) -> list[Decimal]:
-    """Five to eight prices of one bar."""
+def _path(random_: random.Random, price: float, volatility: float, drift: float, step: Decimal) -> list[float]:
+    """Five to eight prices of one bar, rounded to the step, which is a power of ten."""
     count = random_.randint(5, 8)
     small = volatility / math.sqrt(count)
     found = [price]
     for _ in range(count - 1):
         found.append(found[-1] * math.exp(random_.gauss(drift * volatility / count, small)))
-    return [max(step * 10, _rounded(each, step)) for each in found]
+    least, digits = float(step * 10), -step.normalize().as_tuple().exponent
+    return [max(least, round(each, digits)) for each in found]
 
 
 def _rounded(value: float, step: Decimal) -> Decimal:

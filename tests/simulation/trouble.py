@@ -13,7 +13,7 @@ from exchange.faults import FaultKind
 from exchange.wire import Request
 from simulation.checks_requests import name_in
 from simulation.happenings import ANSWERED_S, RECOVERY_S, Happenings
-from simulation.plan import REFUSALS, Event
+from simulation.plan import ASKED, REFUSALS, Event
 from simulation.witness import DurableIntent
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ TARGETS: Mapping[str, str] = {
     "positions_empty": "account",
     "balances_empty": "account",
 }
+ASKED_OR_ANY = frozenset({*ASKED, "any"})
 LEGS = frozenset({"entry", "stop", "target", "close"})
 
 
@@ -86,6 +87,12 @@ class Trouble:
         world.network.torn_for_s = self.tears
         self._happenings = Happenings(world, self._count)
         self._under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits to go wrong with the daemon's next questions."""
+        now = self.world.loop.time()
+        return any(each.left and each.until > now and each.target in ASKED_OR_ANY for each in self.armed)
 
     async def play(self, begin_s: float) -> None:
         for event in self.world.plan.events:
@@ -139,6 +146,8 @@ class Trouble:
 
     def meet(self, request: Request, intent: DurableIntent | None) -> None:
         """Switch the first waiting fault on that is meant for this request, which then meets it."""
+        if not self.armed:
+            return
         now = self.world.loop.time()
         self.armed = [each for each in self.armed if each.left and each.until > now]
         target = target_of(request, intent)
@@ -155,9 +164,9 @@ class Trouble:
 
     def tears(self, request: Request) -> float | None:
         """Whether the connection of a request breaks as it leaves, and how much later the request arrives then."""
-        self._torn = [each for each in self._torn if each[2] > self.world.loop.time()]
         if not self._torn or request.method == "GET":
             return None
+        self._torn = [each for each in self._torn if each[2] > self.world.loop.time()]
         target = target_of(request, self.world.witness.intent(name_in(request)))
         for each in self._torn:
             if each[0] == target or (each[0] == "place" and target in LEGS):

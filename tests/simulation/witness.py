@@ -79,6 +79,7 @@ class Witness:
         self._fills_to = 0
         self._holds_to = 0
         self._orders_to = 0
+        self._version = 0
 
     @property
     def is_there(self) -> bool:
@@ -91,6 +92,13 @@ class Witness:
         if self._connection is None:
             self._connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
         return self._connection.execute(statement, parameters).fetchall()
+
+    def has_news(self) -> bool:
+        """Whether anything was committed since this was asked last."""
+        before = self._version
+        for row in self._read("PRAGMA data_version"):
+            self._version = _whole(row[0])
+        return self._version != before
 
     def intent(self, client_order_id: str) -> DurableIntent | None:
         """The intent of this id, if it is durable now."""
@@ -153,9 +161,9 @@ class Witness:
             for row in found
         ]
 
-    def rows(self, statement: str) -> Mapping[str, str]:
+    def rows(self, statement: str, *parameters: object) -> Mapping[str, str]:
         """The answer of a statement with two columns."""
-        return {str(row[0]): str(row[1]) for row in self._read(statement)}
+        return {str(row[0]): str(row[1]) for row in self._read(statement, *parameters)}
 
     def close(self) -> None:
         if self._connection is not None:

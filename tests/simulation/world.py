@@ -14,6 +14,7 @@ from exchange.core import Exchange
 from exchange.ledger import Order
 from exchange.shared_world import Push
 from exchange.wire import Reply, Request
+from simulation.candles import Candles
 from simulation.checks_account import AccountChecks
 from simulation.checks_journal import JournalChecks
 from simulation.checks_requests import RequestChecks
@@ -24,7 +25,7 @@ from simulation.plan import Plan
 from simulation.run_trace import Trace
 from simulation.seeded_loop import LoopClock, SeededLoop, stream
 from simulation.setting import RULES, SYMBOLS, config_for, price_steps
-from simulation.tape import START, Tick, make_tape
+from simulation.tape import HOUR_S, START, WARM_UP, Tick, make_tape
 from simulation.trouble import Trouble
 from simulation.truth import Truth
 from simulation.witness import Witness
@@ -32,7 +33,9 @@ from simulation.witness import Witness
 from daemon.paths import AccountPaths
 from domain.bars import Quote
 from domain.errors import RatchetError
+from domain.instruments import Timeframe
 from market.feed import Moment
+from market.resample import resample
 from trading.observer import Observer
 from trading.reconcile import Finding
 from venues.records import MarketKind
@@ -42,6 +45,8 @@ MOST_FAILURES = 5
 """A daemon that failed so often is not started again, as systemd's limit has it."""
 STREAM_WORKS = 0.9
 """How many of the exchange's pushes reach a daemon that listens."""
+TEMPTED_AGAIN_S = 1800.0
+"""A price that stays at a target that could not be taken is looked at again after so long."""
 BEFORE_S = 60.0
 """How long before the first bar the daemon is started."""
 RESTART_S = (5.0, 40.0)
@@ -69,6 +74,8 @@ class World:
         self.paths = AccountPaths(folder=folder).create()
         self.tape = make_tape(seed, bars=bars, ticks=price_steps(self.kind))
         self.history = {symbol: self.tape.series(symbol) for symbol in SYMBOLS}
+        self.candles = Candles(self.history)
+        self.higher = {symbol: resample(series, Timeframe.H4) for symbol, series in self.history.items()}
         self.exchange = Exchange(
             clock_ms=self.clock.milliseconds,
             seed=seed,
@@ -105,6 +112,8 @@ class World:
         self.resolved_s: list[float] = []
         self._unknown_since: dict[str, float] = {}
         self._rings = self.random("rings")
+        self._tempted: dict[str, float] = {}
+        """When each trade's price was last at its target."""
         self.network.weather.slowest_s = plan.slow_s
         self.network.before_arrival.append(self._arrives)
         self.network.after_reply.append(self._answered)
@@ -146,7 +155,9 @@ class World:
         if trade is None or trade.position is None or not trade.position.is_open:
             return
         bid, _ = self.exchange.quote(symbol)
-        if float(bid) >= trade.decision.signal.target_price:
+        looked_at = self._tempted.get(trade.trade_id, -TEMPTED_AGAIN_S)
+        if float(bid) >= trade.decision.signal.target_price and self.loop.time() - looked_at >= TEMPTED_AGAIN_S:
+            self._tempted[trade.trade_id] = self.loop.time()
             self.life.nudge()
 
     def quote(self, symbol: str) -> Quote:
@@ -249,6 +260,11 @@ class World:
         return self.clock.start.timestamp() + loop_s + self.clock.skew.total_seconds()
 
     # -- what jobs tell ---------------------------------------------------------------------------------------
+
+    @property
+    def next_bar(self) -> int:
+        """The index of the bar that closes next."""
+        return WARM_UP + max(0, int((self.loop.time() - BEFORE_S) // HOUR_S))
 
     def scanned(self, moment: Moment) -> None:
         self.trace.add("scanned", moment.at.isoformat())
