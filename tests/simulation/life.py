@@ -187,8 +187,8 @@ class Life:
             self.world.unexpected(self, task.get_name(), error)
             self.kill(f"{type(error).__name__}: {error}")
 
-    async def job(self, name: str, run: Callable[[datetime], Awaitable[object]], due: datetime) -> None:
-        """One run of a job, under the session's lock and judged as the service judges it."""
+    async def job(self, name: str, run: Callable[[datetime], Awaitable[object]], due: datetime) -> bool:
+        """One run of a job, under the session's lock and judged as the service judges it; whether it was done."""
         stack, outcome = self._stack, "done"
         try:
             async with stack.trading.session.one_at_a_time:
@@ -207,6 +207,7 @@ class Life:
                 raise
         self.jobs_run += 1
         self.world.job_ran(self, name, outcome)
+        return outcome == "done"
 
     async def _reconcile(self, _due: datetime) -> None:
         self._skip_what_told_nothing()
@@ -285,8 +286,8 @@ class Life:
 
         async def measure() -> None:
             await asyncio.sleep(self._random.uniform(0.0, 60.0))
-            if not self._stopping:
-                await self.job("venue_clock", self._clock.run, self.world.clock.now())
+            while not self._stopping and not await self.job("venue_clock", self._clock.run, self.world.clock.now()):
+                await asyncio.sleep(60.0)
 
         self.spawn("venue_clock_now", measure())
 
