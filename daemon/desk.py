@@ -11,10 +11,10 @@ from daemon.logs import scrub
 from daemon.wiring import Trading
 from domain.clock import Clock
 from domain.decisions import ExitCause
-from domain.errors import NotAvailable, VenueForbids
-from domain.holds import Effect, Hold, HoldCause, new_hold
+from domain.holds import Hold
 from journal.batch import Batch
 from trading.rebase import rebase
+from trading.resuming import resume
 from trading.trades import Trade
 from trading.valuation import floating_profit
 
@@ -77,27 +77,9 @@ class ServiceDesk:
 
     async def resume(self, *, who: str, why: str) -> Document:
         async with self._trading.session.one_at_a_time:
-            batch = Batch()
-            cleared = self._trading.commands.resume(who=scrub(who), why=scrub(why), batch=batch)
-            await self._trading.session.execute([], batch)
-            if any(hold.cause is HoldCause.VENUE for hold in cleared):
-                await self._look_at_the_venue()
+            session, commands = self._trading.session, self._trading.commands
+            cleared = await resume(session, commands, who=scrub(who), why=scrub(why))
         return {"cleared": [_hold(hold) for hold in cleared]}
-
-    async def _look_at_the_venue(self) -> None:
-        """Whether what the venue's hold stood for is over is not for a person to say: it latches again at once where
-        the account is still not the one we knew, or nobody can tell."""
-        session, batch = self._trading.session, Batch()
-        try:
-            await session.reconciler.run(batch)
-        except (NotAvailable, VenueForbids) as error:
-            detail = f"resumed, but the venue could not be asked: {error}"
-            now = self._clock.now()
-            session.holds.set(new_hold(HoldCause.VENUE, Effect.HALT, since=now, latched=True, detail=detail), batch)
-            raise
-        finally:
-            if len(batch):
-                await session.writer.commit(batch)
 
     async def flatten(self, *, who: str, why: str, instrument: str | None) -> Document:
         async with self._trading.session.one_at_a_time:

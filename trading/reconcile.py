@@ -99,7 +99,11 @@ def is_wiped(books: Books, report: VenueReport, findings: Sequence[Finding]) -> 
     orders that we had, at least one of either, is left.
     """
     resting = [order for order in books.all_open_orders() if order.state is OrderState.ACCEPTED]
-    had = held_at_venue(books)
+    had = {
+        trade.decision.instrument: trade.position.quantity
+        for trade in books.open_trades()
+        if trade.position is not None
+    }  # dust beside somebody else's coins is no evidence
     if not report.complete or not (resting or had):
         return False
     kinds = {finding.kind for finding in findings}

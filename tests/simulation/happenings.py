@@ -17,6 +17,7 @@ from simulation.truth import ZERO, waits_as_stop
 
 from domain.errors import RatchetError
 from journal.batch import Batch
+from trading.resuming import resume
 from venues.records import MarketKind
 
 if TYPE_CHECKING:
@@ -239,11 +240,11 @@ class Happenings:
         await self._resume("the halt is over")
 
     async def _resume(self, why: str) -> None:
-        def resume(stack: Stack, batch: Batch) -> None:
+        async def give(stack: Stack) -> None:
             self.world.journal_checks.resumes += 1
-            stack.trading.commands.resume(who="a person", why=why, batch=batch)
+            await resume(stack.trading.session, stack.trading.commands, who="a person", why=why)
 
-        while not await self._told("resumed", resume):
+        while not await self._given("resumed", give):
             await asyncio.sleep(30)  # nobody was there to be told
 
     async def _flattened(self, with_: Mapping[str, Any]) -> None:
@@ -252,22 +253,24 @@ class Happenings:
         )
 
     async def _told(self, name: str, say: Callable[[Stack, Batch], object]) -> bool:
-        """Whether somebody was there to take the command, and carried it out."""
-        life = self.world.life
-        if life is None or not life.started or life.dead:
-            return False
-        self._count(name, ANSWERED_S)
-
         async def give(stack: Stack) -> None:
             batch = Batch()
             said = say(stack, batch)
             await stack.trading.session.execute(said if isinstance(said, list) else [], batch)
 
+        return await self._given(name, give)
+
+    async def _given(self, name: str, give: Callable[[Stack], Awaitable[None]]) -> bool:
+        """Whether somebody was there to take the command, and carried it out."""
+        life = self.world.life
+        if life is None or not life.started or life.dead:
+            return False
+        self._count(name, ANSWERED_S)
         try:
-            await life.command(give)
+            done = await life.command(give)
         except (Killed, RatchetError, sqlite3.Error):
             if not life.dead:
                 raise
             return False  # the process ended while it was told
         self.world.nudge()
-        return True
+        return done

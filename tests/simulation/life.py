@@ -321,13 +321,13 @@ class Life:
             return True
         return bool(session.books.pending()) or bool(session.guardian.bare())
 
-    async def command(self, give: Callable[[Stack], Awaitable[None]]) -> None:
-        """Something a person says, carried out under the same lock as the jobs."""
+    async def command(self, give: Callable[[Stack], Awaitable[None]]) -> bool:
+        """Something a person says, carried out under the same lock as the jobs; whether it was."""
 
         async def run(_due: datetime) -> None:
             await give(self._stack)
 
-        await self.job("command", run, self.world.clock.now())
+        return await self.job("command", run, self.world.clock.now())
 
     # -- the end ----------------------------------------------------------------------------------------------
 
