@@ -17,20 +17,29 @@ async def resume(session: Session, commands: Commands, *, who: str, why: str) ->
     """
     batch = Batch()
     cleared = commands.resume(who=who, why=why, batch=batch)
-    await session.execute([], batch)
-    if any(hold.cause is HoldCause.VENUE for hold in cleared):
-        await _look_at_the_venue(session)
+    in_doubt = any(hold.cause is HoldCause.VENUE for hold in cleared)
+    try:
+        await session.execute([], batch)
+        if in_doubt:
+            await _compare(session)
+    except (NotAvailable, VenueForbids) as error:
+        if in_doubt:
+            await _latch(session, f"resumed, but the venue could not be asked: {error}")
+        raise
     return cleared
 
 
-async def _look_at_the_venue(session: Session) -> None:
+async def _compare(session: Session) -> None:
     batch = Batch()
     try:
         await session.reconciler.run(batch)
-    except (NotAvailable, VenueForbids) as error:
-        detail, now = f"resumed, but the venue could not be asked: {error}", session.clock.now()
-        session.holds.set(new_hold(HoldCause.VENUE, Effect.HALT, since=now, latched=True, detail=detail), batch)
-        raise
     finally:
         if len(batch):
             await session.writer.commit(batch)
+
+
+async def _latch(session: Session, detail: str) -> None:
+    batch = Batch()
+    now = session.clock.now()
+    session.holds.set(new_hold(HoldCause.VENUE, Effect.HALT, since=now, latched=True, detail=detail), batch)
+    await session.writer.commit(batch)
