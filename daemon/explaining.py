@@ -19,7 +19,7 @@ SCALES: Mapping[str, str] = {
     "probability": "the bet size of the model's probability above break-even; 1 without an opinion",
     "social": "social sentiment against the trade takes off; for it adds nothing",
     "volatility": "a forecast above the typical volatility shrinks",
-    "portfolio": "the instrument's portfolio weight against an equal one",
+    "portfolio": "the instrument's portfolio weight against that of equal risk",
 }
 """What each factor of the risk fraction means, in the order in which they multiply."""
 

@@ -80,7 +80,7 @@ class Limits:
     Sizing. `risk_per_trade` of equity, cut to [`risk_per_trade_min`, `risk_per_trade_max`], then multiplied by
     scales. A probability scales by [`bet_scale_min`, `bet_scale_max`] and reaches the upper end at a bet size of
     `bet_full_edge` (see `risk.sizing`); opposed social sentiment takes off up to `social_cut`; a high volatility
-    forecast shrinks down to `volatility_floor`; a portfolio weight over an equal one scales within
+    forecast shrinks down to `volatility_floor`; a portfolio weight over that of equal risk scales within
     [`portfolio_scale_min`, `portfolio_scale_max`]; a SAFE hold scales by `safe_scale`, by `drift_scale` when its
     cause is the model; drawdown shrinks down to `drawdown_floor`.
 

@@ -11,7 +11,7 @@ probability  the bet size 2 Phi(z) - 1 of Lopez de Prado (2018, ch. 10), z = (p 
              more `bet_scale_max`, between them a straight line. An unknown probability gives 1: no opinion
 social       social sentiment against the trade takes off up to `social_cut`; for the trade it adds nothing
 volatility   a forecast above the typical shrinks by their ratio, down to `volatility_floor`; below adds nothing
-portfolio    the instrument's portfolio weight over an equal one, within the limits for it
+portfolio    the instrument's portfolio weight over that of equal risk, within the limits for it
 
 The product is cut to the upper end of the base's range again. What a unit loses at its stop includes the whole
 spread, slippage and fees of both executions, in account currency.
@@ -48,7 +48,7 @@ class SizingInputs:
     `probability` of a net profit, None when unknown; `break_even` the probability at which net expectation is 0
     (above 1 when costs eat every win); `social_score` in [-1, 1]; `volatility_ratio` forecast over typical;
     `drawdown` at least 0; `hold_scale` in [0, 1] from `hold_scale()`; `portfolio_scale` the instrument's weight over
-    an equal one, at least 0; `open_risk` already at risk; `room` the notional that the portfolio limits leave
+    that of equal risk, at least 0; `open_risk` already at risk; `room` the notional that the portfolio limits leave
     (`risk.room.room`), None to leave that to the gate.
     """
 

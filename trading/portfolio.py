@@ -1,13 +1,15 @@
 """How much of one trade's risk each instrument gets, from portfolio weights over what is traded.
 
-A position's risk is scaled by its instrument's weight relative to an equal one, within limits. Weights come from
-returns that were known when they were computed; until there are enough of them every instrument weighs the same.
+Sizing gives every trade the same risk: the distance of its stop has the instrument's volatility in it already, so that
+without weights every instrument has what inverse volatility would give it. A position's risk is therefore scaled by
+its instrument's weight over that one (docs/adr/0023), within limits. Weights come from returns that were known when
+they were computed; until there are enough of them nothing is scaled.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +18,7 @@ import numpy as np
 
 from domain.numbers import decimal_of
 from journal.batch import Batch
-from risk.portfolio import Method, solve
+from risk.portfolio import Method, Solution, solve
 from trading.view import MarketView
 
 PORTFOLIO_KEY = "portfolio_weights"
@@ -41,18 +43,26 @@ class PortfolioSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PortfolioWeights:
-    """Weights of the instruments that had enough common history. `method` is the one that answered; `fell_back` says
-    that it is not the one asked for, and `reason` why, or why there are no weights."""
+    """Weights of the instruments that had enough common history, and `at_equal_risk` what inverse volatility gives
+    them. `method` is the one that answered; `fell_back` says that it is not the one asked for, and `reason` why, or why
+    there are no weights."""
 
     at: datetime
     method: str
     weights: Mapping[str, float] = field(default_factory=dict)
+    at_equal_risk: Mapping[str, float] = field(default_factory=dict)
     fell_back: bool = False
     reason: str = ""
 
     def to_json(self) -> str:
-        shown = {"at": self.at.isoformat(), "method": self.method, "fell_back": self.fell_back, "reason": self.reason}
-        return json.dumps({**shown, "weights": dict(self.weights)}, sort_keys=True)
+        shown: dict[str, object] = {
+            "at": self.at.isoformat(),
+            "method": self.method,
+            "fell_back": self.fell_back,
+            "reason": self.reason,
+        }
+        shown = {**shown, "weights": dict(self.weights), "at_equal_risk": dict(self.at_equal_risk)}
+        return json.dumps(shown, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> PortfolioWeights:
@@ -73,11 +83,11 @@ class Portfolio:
             self.current = PortfolioWeights.from_json(text)
 
     def scale(self, symbol: str) -> Decimal:
-        """Weight over an equal one, at least 0; 1 where the instrument has none. Sizing keeps it within limits."""
-        known = None if self.current is None else self.current.weights.get(symbol)
-        if self.current is None or known is None:
+        """Weight over the one of equal risk, at least 0; 1 where the instrument has none. Sizing keeps it in limits."""
+        if self.current is None:
             return _ONE
-        return decimal_of(round(known * len(self.current.weights), 6))
+        weight, alike = self.current.weights.get(symbol), self.current.at_equal_risk.get(symbol)
+        return _ONE if weight is None or not alike else decimal_of(round(weight / alike, 6))
 
     def refresh(self, view: MarketView, now: datetime, batch: Batch) -> PortfolioWeights:
         """Weights from the bars that closed until now; what came of it is in `batch`."""
@@ -102,12 +112,11 @@ class Portfolio:
             no_trade_band=settings.no_trade_band,
             turnover_cost=settings.turnover_cost,
         )
-        # Six decimals: the same on two machines whose arithmetic differs in the last bits.
-        rounded = {symbol: round(float(weight), 6) for symbol, weight in zip(symbols, solution.weights, strict=True)}
         return PortfolioWeights(
             at=now,
             method=solution.method_used,
-            weights=rounded,
+            weights=_named(symbols, solution),
+            at_equal_risk=_named(symbols, solve(returns, Method.INVERSE_VOLATILITY)),
             fell_back=solution.fell_back,
             reason=solution.reason or "",
         )
@@ -123,3 +132,8 @@ class Portfolio:
         if self.current is None or set(self.current.weights) != set(symbols):
             return None
         return np.array([self.current.weights[symbol] for symbol in symbols], dtype=np.float64)
+
+
+def _named(symbols: Sequence[str], solution: Solution) -> dict[str, float]:
+    """Six decimals: the same on two machines whose arithmetic differs in the last bits."""
+    return {symbol: round(float(weight), 6) for symbol, weight in zip(symbols, solution.weights, strict=True)}

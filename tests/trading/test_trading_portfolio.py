@@ -41,16 +41,27 @@ async def test_until_there_is_enough_history_every_instrument_weighs_the_same(be
     assert rig.trading.portfolio.scale(CALM) == 1
 
 
-async def test_the_wilder_instrument_gets_less_of_a_trades_risk(begin):
+async def test_equal_risk_scales_nothing_because_sizing_divides_by_the_stops_distance_already(begin):
     rig = await told(begin, 50, method="inverse_volatility")
     found = refreshed(rig)
     portfolio = rig.trading.portfolio
     assert found.method == "inverse_volatility"
-    assert sum(found.weights.values()) == pytest.approx(1, abs=1e-5)
-    assert portfolio.scale(CALM) > Decimal("1.4")
-    assert portfolio.scale(WILD) < Decimal("0.6")
-    assert portfolio.scale(CALM) + portfolio.scale(WILD) == pytest.approx(2, abs=1e-5)
-    assert portfolio.scale("UNKNOWN") == 1
+    assert found.weights[CALM] > 3 * found.weights[WILD]
+    assert (portfolio.scale(CALM), portfolio.scale(WILD), portfolio.scale("UNKNOWN")) == (1, 1, 1)
+
+
+async def test_of_two_that_move_together_and_one_that_does_not_the_loner_gets_more_risk(begin):
+    shared = walk(0.004, 2)
+    twin = [Candle(2 * each.open, 2 * each.high, 2 * each.low, 2 * each.close) for each in shared]
+    rig = await begin(
+        {CALM: walk(0.004, 1), WILD: shared, "TWINUSD": twin}, portfolio={"fewest_bars": 20, "method": "risk_parity"}
+    )
+    await rig.step(50)
+    refreshed(rig)
+    portfolio = rig.trading.portfolio
+    assert portfolio.scale(CALM) > 1
+    assert portfolio.scale(WILD) < 1
+    assert portfolio.scale("TWINUSD") < 1
 
 
 async def test_weights_know_nothing_of_bars_that_have_not_closed(begin):
@@ -91,7 +102,8 @@ async def test_a_small_change_leaves_the_weights_as_they_are(begin):
 
 def test_a_weight_of_nothing_is_a_scale_of_nothing_and_sizing_keeps_it_within_limits():
     portfolio = Portfolio(PortfolioSettings(method=Method.MAX_SHARPE))
-    known = PortfolioWeights(at=START, method="max_sharpe", weights={CALM: 1.0, WILD: 0.0})
+    weights, alike = {CALM: 1.0, WILD: 0.0}, {CALM: 0.5, WILD: 0.5}
+    known = PortfolioWeights(at=START, method="max_sharpe", weights=weights, at_equal_risk=alike)
     portfolio.restore(known.to_json())
     assert (portfolio.scale(CALM), portfolio.scale(WILD)) == (Decimal(2), Decimal(0))
 
