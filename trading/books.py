@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from itertools import takewhile
 
 from brokers.protocol import BrokerEvent, EventKind
 from domain.decisions import Decision
@@ -39,7 +38,6 @@ _STATE_OF_EVENT = {
     EventKind.EXPIRED: OrderState.EXPIRED,
 }
 REFUSED = (OrderState.REJECTED, OrderState.ABSENT)
-CAME_TO_NOTHING = (*REFUSED, OrderState.EXPIRED)
 _REFUSALS = (EventKind.REPLACE_REJECTED, EventKind.CANCEL_REJECTED)
 
 Dust = Callable[[str, Decimal, Decimal], bool]
@@ -84,9 +82,9 @@ class Books:
         return [self.orders[each] for each in self._all_ids.get(trade_id, {})]
 
     def refused(self, trade_id: str, leg: Leg) -> int:
-        """How many orders of one leg in a row, up to the newest, came to nothing: refused, never there, or expired."""
-        orders = [order for order in reversed(self.orders_of(trade_id)) if order.intent.leg is leg]
-        return sum(1 for _ in takewhile(lambda order: order.state in CAME_TO_NOTHING and not order.filled, orders))
+        """How many orders of one leg in a row, up to the newest, the venue refused or never had."""
+        states = [order.state in REFUSED for order in reversed(self.orders_of(trade_id)) if order.intent.leg is leg]
+        return next((count for count, refused in enumerate(states) if not refused), len(states))
 
     def entry_of(self, instrument: str) -> Order | None:
         """The entry order of an instrument that may still fill; None when there is none."""

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 
 from brokers.protocol import Capabilities
 from domain.decisions import ExitCause
@@ -133,7 +134,7 @@ class Protection:
             return
         # While nobody knows whether a close arrived, the position is protected as if it had not.
         cause = None if closes else trade.leaving or _unfinished_close(trade, books)
-        tried = not draft.patient and books.refused(trade.trade_id, Leg.CLOSE) >= ATTEMPTS
+        tried = not draft.patient and _closed_in_vain(trade, books) >= ATTEMPTS
         if cause is not None and (not tried or _made_room(trade, books)):
             self._close(trade, position, cause, draft)
             return
@@ -271,6 +272,13 @@ def _unfinished_close(trade: Trade, books: Books) -> ExitCause | None:
     if not stops and books.refused(trade.trade_id, Leg.STOP) >= ATTEMPTS:
         return ExitCause.UNPROTECTED
     return None
+
+
+def _closed_in_vain(trade: Trade, books: Books) -> int:
+    """How many closes in a row, up to the newest, ended without selling anything: refused, or expired in an empty
+    book. Counted like refusals, or else an empty book would be asked without end."""
+    closes = [order for order in reversed(books.orders_of(trade.trade_id)) if order.intent.leg is Leg.CLOSE]
+    return sum(1 for _ in takewhile(lambda order: order.state.terminal and not order.filled, closes))
 
 
 def _made_room(trade: Trade, books: Books) -> bool:

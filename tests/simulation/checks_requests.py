@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,6 +25,10 @@ NOT_DONE = frozenset({418, 429})
 HTTP_REFUSED = 400
 BY_RULE = frozenset({"time", "trailing", "reversal", "target"})
 """Causes of exits that a halt keeps from being sent."""
+EXPIRED_UNFILLED = re.compile(
+    r'"executedQty":"0(\.0*)?"(?=.*"status":"EXPIRED")|"status":"EXPIRED".*"executedQty":"0(\.0*)?"'
+)
+"""A market order that met an empty book: the exchange closes nothing, as little as if it had refused."""
 LARGEST_SKEW_MS = 500
 SKEW_SEEN_S = 255.0
 """The venue's clock is measured once a minute; a ban of two minutes lets none of that through."""
@@ -80,7 +85,7 @@ class RequestChecks:
         """Note where an answer proves that nothing was done."""
         if request.method != "POST" or "rder" not in request.path:
             return
-        if reply.status == HTTP_REFUSED and not reply.dropped:
+        if (reply.status == HTTP_REFUSED or EXPIRED_UNFILLED.search(reply.body)) and not reply.dropped:
             self._refused(request)
         undone = reply.status in NOT_DONE or any(f'"code":{code},' in reply.body for code in (-1016, -1008, -1021))
         if undone and not reply.dropped:

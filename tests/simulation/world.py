@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from exchange.core import Exchange
+from exchange.keys import REVOCABLE_KEY
 from exchange.ledger import Order
 from exchange.shared_world import Push
 from exchange.wire import Reply, Request
@@ -32,7 +33,7 @@ from simulation.witness import Witness
 
 from daemon.paths import AccountPaths
 from domain.bars import Quote
-from domain.errors import RatchetError
+from domain.errors import RatchetError, VenueForbids
 from domain.instruments import Timeframe
 from market.feed import Moment
 from market.resample import resample
@@ -207,6 +208,8 @@ class World:
         self.journal_checks.began(life)
 
     def unexpected(self, life: Life, task: str, error: BaseException) -> None:
+        if isinstance(error, VenueForbids) and self.exchange.keys[REVOCABLE_KEY.key].revoked:
+            return  # a daemon does not start with a key that is refused; it is started again
         self.violate("the daemon fails", f"{task}: {type(error).__name__}: {error}")
         self.failures.append(None if isinstance(error, RatchetError) else error)
         self.failing_lives += 1
