@@ -45,8 +45,9 @@ TROUBLE: Sequence[Mapping[str, Any]] = (
     {"kind": "status_after", "method": "POST", "path": ROUTES, "times": None, "probability": 0.03},
     {"kind": "drop_before", "method": "POST", "path": ROUTES, "times": None, "probability": 0.01},
     {"kind": "drop_after", "method": "GET", "times": None, "probability": 0.01},
+    {"kind": "drop_after", "method": "POST", "path": ROUTES, "skip": 3, "times": 2},
 )
-"""Answers that are lost, in every second story."""
+"""Answers that are lost, in every second story: by chance, and the fourth and fifth for certain."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
