@@ -103,7 +103,8 @@ def test_pause_blocks_entries_flatten_closes_halt_sends_nothing_and_resume_needs
     until(lambda: open_positions(daemon) == 0, "no position is left")
     assert count(journal, entries, paused) == 0
     exits = "SELECT count(*) FROM outcomes WHERE kind = 'real' AND sequence > ?"
-    assert count(journal, exits, paused) > 0
+    # On a slow machine the position may have met its stop before the pause: then there was nothing left to flatten.
+    assert count(journal, exits, paused if flattened["closing"] else 0) > 0
 
     refused = ratchet("resume", state=daemon.state)
     assert refused.status == 2
