@@ -56,7 +56,8 @@ NO_RULES = AccountRules()
 class Snapshot:
     """The account at `now`; money in account `currency`. `exposures` are all open positions and all entry orders
     that are in flight or unknown; `holds` all that are in force; `account_can_short` what the venue allows;
-    `account` the rules it lives under beside the limits."""
+    `account` the rules it lives under beside the limits; `unknown_orders` the symbols with an order of any leg, a stop
+    of a position that closed too, of which nobody knows whether the venue has it."""
 
     now: datetime
     currency: str
@@ -68,6 +69,7 @@ class Snapshot:
     limits: Limits
     account_can_short: bool = True
     account: AccountRules = NO_RULES
+    unknown_orders: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         require_utc(self.now, "now")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -50,7 +50,8 @@ class Account:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """One signal to judge: the columns of its bar at `index`, what model and news say, and `effect`, the strongest
-    that the holds in force have on its instrument. `exposures` are all there are, earlier entries of this scan too."""
+    that the holds in force have on its instrument. `exposures` are all there are, earlier entries of this scan too;
+    `unknown_orders` the instruments with an order of any leg of which nobody knows whether the venue has it."""
 
     decision_id: str
     signal: Signal
@@ -59,6 +60,7 @@ class Case:
     now: datetime
     account: Account
     exposures: Sequence[Exposure]
+    unknown_orders: frozenset[str]
     ml: MlView
     sentiment: SentimentView | None
     effect: Effect | None
@@ -112,7 +114,7 @@ class Judge:
         ratio = case.row.get("volatility_ratio")
         if ratio is not None and not ratio > 0:
             return _denied("no_volatility", {"volatility_ratio": str(ratio)})
-        snapshot = self._snapshot(case.account, case.exposures, case.now)
+        snapshot = replace(self._snapshot(case.account, case.exposures, case.now), unknown_orders=case.unknown_orders)
         try:
             sizing = size(self._sizing_inputs(case, snapshot, fx_rate))
             if sizing.quantity <= 0:

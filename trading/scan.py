@@ -110,7 +110,8 @@ class Scanner:
                 except NoRate:
                     reasons["no_rate"] += 1
                     continue
-            decision, approval = self._decide(signal, ref.index, now, account, exposures, model)
+            unknown = frozenset(order.intent.instrument for order in books.unknown())
+            decision, approval = self._decide(signal, ref.index, now, account, exposures, unknown, model)
             result.decisions.append((decision, ref.index))
             if approval is not None:
                 result.entries.append(self._entry(decision, approval))
@@ -138,6 +139,7 @@ class Scanner:
         now: datetime,
         account: Account,
         exposures: list[Exposure],
+        unknown: frozenset[str],
         model: OnlineFilter,
     ) -> tuple[Decision, Approval | None]:
         symbol = signal.instrument
@@ -162,6 +164,7 @@ class Scanner:
                     now=now,
                     account=account,
                     exposures=exposures,
+                    unknown_orders=unknown,
                     ml=ml,
                     sentiment=sentiment,
                     effect=effect,

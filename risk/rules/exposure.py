@@ -20,10 +20,10 @@ class UnknownOrder:
     def check(self, proposal: Proposal, snapshot: Snapshot) -> Denial | None:
         symbol = proposal.instrument.symbol
         unknown = [each for each in snapshot.exposures if each.unknown and each.instrument.symbol == symbol]
-        if not unknown:
+        if not unknown and symbol not in snapshot.unknown_orders:
             return None
         told = f"an earlier order in {symbol} is unknown: the venue may or may not have it"
-        numbers = {"unknown": ", ".join(_told(each) for each in unknown)}
+        numbers = {"unknown": ", ".join(_told(each) for each in unknown) or "an order that closes"}
         return Denial(rule=self.name, reason="unknown_order", detail=told, numbers=numbers)
 
 

@@ -101,6 +101,7 @@ DENIED: list[tuple[str, str, Proposal, Snapshot]] = [
     ("stale_quote", "stale_quote", proposal(stale_after_s=float("nan")), snapshot()),
     ("spread", "spread_too_wide", proposal(half_spread=D("0.00076")), snapshot()),
     ("unknown_order", "unknown_order", proposal(), snapshot(exposure(pair(), unknown=True))),
+    ("unknown_order", "unknown_order", proposal(), snapshot(unknown_orders=frozenset({"EURUSD"}))),
     ("one_position", "already_open", proposal(), snapshot(exposure(pair()))),
     ("one_position", "already_open", proposal(**SELL), snapshot(exposure(pair(), in_flight=True))),
     ("duplicate", "duplicate_decision", proposal(), remembering(executions=(execution(5, decision_id="decision-1"),))),
@@ -177,6 +178,7 @@ ALLOWED: list[tuple[str, Proposal, Snapshot]] = [
     ("a spread of exactly 15 pips", proposal(half_spread=D("0.00075")), snapshot()),
     ("an unknown order elsewhere", proposal(), snapshot(exposure(unknown=True))),
     ("a price at the collar", proposal(mid=D("1.10") / D("1.05")), snapshot()),
+    ("an unknown order elsewhere", proposal(), snapshot(unknown_orders=frozenset({"GBPUSD"}))),
     ("a median at the collar", proposal(recent_mids=mids("0.88", "0.88", "9")), snapshot()),
     ("one wrong mid of three", proposal(recent_mids=mids("1.10", "110", "1.10")), snapshot()),
     (

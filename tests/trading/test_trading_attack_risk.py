@@ -335,6 +335,7 @@ def _case(rig: Rig, *, stop: float, target: float = 115.0) -> Case:
         now=rig.moment.at,
         account=Account(equity=equity, balance=equity, risk=session.risk.state, holds=()),
         exposures=[],
+        unknown_orders=frozenset(),
         ml=decision.ml,
         sentiment=None,
         effect=None,
