@@ -32,6 +32,12 @@ another second, and five are the limit."""
 MOST_DOUBLINGS = 3
 """Each refused close doubles the pause before the next try, up to about half a minute."""
 
+REFIT_AFTER = timedelta(seconds=30)
+"""After so many refusals in a row that nobody asks any more, a stop that rests and does not fit its position is to be
+replaced again after this pause, and each further refusal doubles it, up to about a quarter of an hour."""
+
+MOST_REFIT_DOUBLINGS = 5
+
 UNPROTECTED = "unprotected_position"
 _RESTED = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FILLED)
 _RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
@@ -60,6 +66,8 @@ class Guardian:
         for trade in open_now:
             if not self._is_bare(trade):
                 self._tried.pop(trade.trade_id, None)
+                if self._may_refit(trade, now):
+                    intents.extend(self._protection.refit(trade, self._books, now))
             elif now - self._bare_since(trade) >= BARE_FOR or self._asked_before(trade, self._began):
                 self._note(trade, now, batch)
                 if self._may_try_again(trade, now):
@@ -80,6 +88,14 @@ class Guardian:
     def bare(self) -> list[Trade]:
         """Open trades behind which no stop is known to rest, and which are not being closed."""
         return [trade for trade in self._books.open_trades() if self._is_bare(trade)]
+
+    def unfit(self) -> list[Trade]:
+        """Open trades whose resting stop the venue would not replace: it is asked again after a pause."""
+        return [
+            trade
+            for trade in self._books.open_trades()
+            if not self._is_bare(trade) and self._books.refused(trade.trade_id, Leg.STOP) >= ATTEMPTS
+        ]
 
     def _is_bare(self, trade: Trade) -> bool:
         stops = self._books.open_orders(trade.trade_id, Leg.STOP)
@@ -102,6 +118,15 @@ class Guardian:
         refused = min(self._books.refused(trade.trade_id, Leg.CLOSE), MOST_DOUBLINGS)
         tried = self._tried.get(trade.trade_id)
         return tried is None or now - tried >= BARE_FOR * (1 << refused)
+
+    def _may_refit(self, trade: Trade, now: datetime) -> bool:
+        """Whether successors of its resting stop were refused, or lost, until nobody asked any more, and long enough
+        ago: the bar's close, when all is looked over anyway, may be an hour away."""
+        refused = self._books.refused(trade.trade_id, Leg.STOP)
+        if refused < ATTEMPTS:
+            return False
+        last = next(each for each in reversed(self._books.orders_of(trade.trade_id)) if each.intent.leg is Leg.STOP)
+        return now - last.updated_at >= REFIT_AFTER * (1 << min(refused - ATTEMPTS, MOST_REFIT_DOUBLINGS))
 
     def _bare_since(self, trade: Trade) -> datetime:
         """Since when nothing protects it: its first fill, or the end of its last stop. Not since somebody looks: the

@@ -86,6 +86,12 @@ class Protection:
         self._withdraw_orphans(draft)
         return draft.intents
 
+    def refit(self, trade: Trade, books: Books, now: datetime) -> list[Intent]:
+        """What is still missing of one trade, asked for again although the venue refused it before."""
+        draft = _Draft(books, now, patient=True)
+        self._look_after(trade, draft)
+        return draft.intents
+
     def close(self, trade: Trade, books: Books, now: datetime, cause: ExitCause) -> list[Intent]:
         """A market order for the whole position, unless one is under way already."""
         draft = _Draft(books, now)

@@ -319,7 +319,8 @@ class Life:
             return True
         if any(order.in_question for order in broker._log.open_orders()):
             return True
-        return bool(session.books.pending()) or bool(session.guardian.bare())
+        guardian = session.guardian
+        return bool(session.books.pending()) or bool(guardian.bare()) or bool(guardian.unfit())
 
     async def command(self, give: Callable[[Stack], Awaitable[None]]) -> bool:
         """Something a person says, carried out under the same lock as the jobs; whether it was."""

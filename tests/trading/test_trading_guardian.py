@@ -15,7 +15,7 @@ from domain.errors import VenueForbids, VenueUnavailable
 from domain.holds import Effect, HoldCause
 from domain.orders import Action, Intent, Leg, OrderState, Side
 from journal.batch import Batch
-from trading.guardian import BARE_FOR, MOST_DOUBLINGS, UNPROTECTED, Guardian
+from trading.guardian import BARE_FOR, MOST_DOUBLINGS, REFIT_AFTER, UNPROTECTED, Guardian
 from trading.observer import Observer
 from trading.protection import ATTEMPTS
 
@@ -237,3 +237,26 @@ async def test_short_positions_take_watched_targets_at_the_ask(begin):
 def test_every_capability_that_is_not_said_is_the_embedded_brokers():
     can = Capabilities(kinds=frozenset(), oco=True, replace=True, reduce_only=True, shorts=True, demo_proof="a test")
     assert (can.stacks_exits, can.rejects_duplicates, can.spot) == (True, True, False)
+
+
+async def test_a_successor_of_a_stop_that_was_refused_too_often_is_asked_for_again_before_the_bar_closes(begin):
+    rig = await entered(begin)
+    await rig.opens()
+    rig.session.protection._can_replace = False  # a new price is a new order beside the old one
+    rested = rig.open_order(Leg.STOP)
+    rig.venue.faults.refuses = lambda intent: intent.leg is Leg.STOP
+    higher = rested.intent.stop_price + 1
+    intents = rig.session.protection.move_stop(rig.trade(), rig.books, rig.clock.now(), higher)
+    await rig.session.execute(intents, Batch())
+    assert rig.books.refused(rig.trade().trade_id, Leg.STOP) == ATTEMPTS
+    (unfit,) = rig.session.guardian.unfit()
+    assert unfit is rig.trade()
+    asked = len(of_leg(rig, Leg.STOP))
+    await seconds_pass(rig, int(REFIT_AFTER / SECOND) - 1)
+    assert len(of_leg(rig, Leg.STOP)) == asked
+    rig.venue.faults.refuses = lambda _intent: False
+    await seconds_pass(rig, 2)
+    successor = rig.open_order(Leg.STOP)
+    assert (successor.intent.stop_price, successor.state) == (higher, OrderState.ACCEPTED)
+    assert rig.session.guardian.unfit() == []
+    assert await rig.faults() == []
