@@ -76,7 +76,10 @@ def model_of(journal: Journal, config: Config, sources: Sources) -> OnlineFilter
     if stored is None:
         return OnlineFilter(settings, schema=schema)
     try:
-        return OnlineFilter.restore(stored, settings, schema=schema)
+        restored = OnlineFilter.restore(stored, settings, schema=schema)
+        if restored.needs_refold:
+            restored.refold(journal.read.samples())
+        return restored
     except InvalidInput as fault:
         # An upgrade changed the features, say: begin anew from the samples that have the present ones.
         _log.warning("online_model_begun_anew", extra={"reason": str(fault)})

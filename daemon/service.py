@@ -17,7 +17,9 @@ from daemon.config import Config
 from daemon.desk import ServiceDesk
 from daemon.drive import play_due_moments
 from daemon.jobs.data_quality import DataQuality
+from daemon.jobs.learning import DailyEvaluation, learning_jobs
 from daemon.jobs.standing import standing_jobs
+from daemon.jobs.training import Training, account_of, process_trainer
 from daemon.jobs.watch import VenueClock, Watch
 from daemon.loosening import hold_to
 from daemon.metrics import MetricsObserver
@@ -257,7 +259,7 @@ class _Service:
                 deadline=scan_deadline,
             ),
             standard_job("equity", equity, trigger=Every(period=timedelta(seconds=plan.equity_every_s))),
-            *standing_jobs(self._trading, self._metrics, snapshots, self._config),
+            *standing_jobs(self._trading, self._metrics, snapshots, self._config, self._learning(snapshots)),
             *self._venue_jobs(snapshots),
         )
         every = Every(period=timedelta(seconds=plan.heartbeat_every_s))
@@ -267,6 +269,17 @@ class _Service:
             watch=self._watchdog,
             finished=self._finished,
         )
+
+    def _learning(self, snapshots: Snapshots) -> tuple[Job, ...]:
+        """The learning cycle of a live run: trained in a process of its own, in effect when it is done."""
+        if not self._config.training.enabled:
+            return ()
+        account = account_of(self._trading, self._paths.folder, self._config)
+        trainer = process_trainer(account)
+        training = Training(self._trading, account, trainer, self._metrics, inline=False)
+        self._exits.push_async_callback(training.close)
+        evaluation = DailyEvaluation(self._trading, account, self._metrics, snapshots, simulated=False)
+        return learning_jobs(training, evaluation, self._config.schedule, self._feed.timeframe.span)
 
     def _venue_jobs(self, snapshots: Snapshots) -> tuple[Job, ...]:
         """What only a venue's account needs: the embedded broker keeps its stops and targets by itself."""

@@ -76,6 +76,7 @@ def online_settings_of(config: Config) -> OnlineSettings:
     """How the online model learns."""
     section = config.learning
     return OnlineSettings(
+        learner=section.learner,
         minimum_labels=section.minimum_labels,
         minimum_per_class=section.minimum_per_class,
         learning_rate=section.learning_rate,

@@ -13,13 +13,15 @@ from typing import Any
 from daemon.config import Config
 from daemon.desk import ServiceDesk
 from daemon.drive import ReplayDriver
+from daemon.jobs.learning import DailyEvaluation, learning_jobs
 from daemon.jobs.standing import standing_jobs
+from daemon.jobs.training import Training, account_of
 from daemon.metrics import Metrics, MetricsObserver
 from daemon.metrics import serve as serve_metrics
 from daemon.parts import Sources
 from daemon.paths import AccountPaths
 from daemon.progress import RunProgress
-from daemon.schedule import ReplaySchedule
+from daemon.schedule import Job, ReplaySchedule
 from daemon.summary import Summary, summarise_run
 from daemon.timed_writer import TimedWriter
 from daemon.watching import Snapshots, make_metrics
@@ -29,6 +31,7 @@ from domain.clock import SteppedClock
 from domain.errors import InvalidInput
 from journal.journal import Journal
 from journal.writer import InlineWriter
+from learning.training.process import InlineTrainer
 from market.feed import Feed, Moment
 from trading.observer import Observers
 from trading.recovery import stored_clock
@@ -80,7 +83,9 @@ async def _play(story: Story, journal: Journal) -> Summary:
         stopwatch, played = time.monotonic(), _Played(snapshots)
         try:
             await start(trading)
-            jobs = standing_jobs(trading, metrics, snapshots, story.config)
+            jobs = standing_jobs(
+                trading, metrics, snapshots, story.config, _learning(story, trading, metrics, snapshots)
+            )
             schedule = ReplaySchedule(jobs, start=began, bar=feed.timeframe.span)
             driver = ReplayDriver(
                 trading=trading, clock=clock, schedule=schedule, speed=story.speed, ticked=played.tick
@@ -99,6 +104,16 @@ async def _play(story: Story, journal: Journal) -> Summary:
         elapsed_s=elapsed_s,
         extra=story.extra,
     )
+
+
+def _learning(story: Story, trading: Trading, metrics: Metrics, snapshots: Snapshots) -> tuple[Job, ...]:
+    """The learning cycle of a simulated-time run: trained in place, in effect when its simulated time has come."""
+    if not story.config.training.enabled:
+        return ()
+    account = account_of(trading, story.paths.folder, story.config)
+    training = Training(trading, account, InlineTrainer(), metrics, inline=True, simulated=True)
+    evaluation = DailyEvaluation(trading, account, metrics, snapshots, simulated=True)
+    return learning_jobs(training, evaluation, story.config.schedule, trading.session.view.timeframe.span)
 
 
 def _setup(story: Story, journal: Journal, clock: SteppedClock, metrics: Metrics, observer: Observers) -> Setup:

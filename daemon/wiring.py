@@ -14,6 +14,7 @@ from pathlib import Path
 
 from brokers.paper.broker import PaperBroker
 from brokers.protocol import Broker
+from daemon.casting import MODELS, Casting, drift_of, filter_of, hold_to_technical
 from daemon.config import Config
 from daemon.parts import Sources, model_of, news_of, record_of, sessions_of, stored_weights
 from daemon.paths import AccountPaths
@@ -83,6 +84,8 @@ class Trading:
     record: StrategyRecord
     operator: Operator | None
     resumption: Resumption
+    casting: Casting
+    """Who spoke when the run began."""
     currency: str
     limits: Limits
     signals: SignalSettings
@@ -135,6 +138,7 @@ class _Followers:
     news: News
     watch: DataWatch
     resumption: Resumption
+    casting: Casting
 
 
 def wire(setup: Setup) -> Trading:
@@ -159,6 +163,7 @@ def wire(setup: Setup) -> Trading:
         record=followers.aftermath.record,
         operator=operator,
         resumption=followers.resumption,
+        casting=followers.casting,
         currency=setup.currency,
         limits=ground.risk.limits,
         signals=ground.signals,
@@ -241,10 +246,13 @@ def _too_little(view: MarketView) -> Callable[[str, Decimal, Decimal], bool]:
 
 
 def _followers(setup: Setup, ground: _Ground) -> _Followers:
+    online = model_of(setup.journal, setup.config, setup.sources)
+    model, casting = filter_of(setup.journal.read, setup.config, setup.paths.folder / MODELS, online)
     aftermath = Aftermath(
         books=ground.books,
         bars=ground.view.bars,
-        model=model_of(setup.journal, setup.config, setup.sources),
+        model=model,
+        drift=drift_of(setup.journal.read, casting),
         record=record_of(setup.journal),
         risk=ground.risk,
         costs=ground.costs,
@@ -270,7 +278,9 @@ def _followers(setup: Setup, ground: _Ground) -> _Followers:
         news=news,
         watch=watch,
     )
-    return _Followers(aftermath=aftermath, shadows=shadows, news=news, watch=watch, resumption=resumption)
+    return _Followers(
+        aftermath=aftermath, shadows=shadows, news=news, watch=watch, resumption=resumption, casting=casting
+    )
 
 
 def _commands(setup: Setup, ground: _Ground) -> Commands:
@@ -361,6 +371,8 @@ async def start(trading: Trading) -> None:
     await session.reconciler.run(batch)
     for event in session.news.events:
         batch.add(event)
+    findings = session.aftermath.drift.findings
+    hold_to_technical(session.holds, trading.casting, findings, session.clock.now(), batch)
     if len(batch):
         await trading.writer.commit(batch)
     await trading.writer.flush()

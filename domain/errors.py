@@ -8,6 +8,7 @@
     |   `-- InvalidRecord         a record that may not exist (a bar with high < low, a naive time)
     |-- NotAvailable              not now: ask again later
     |   |-- NoRate                no currency rate young enough
+    |   |-- TrainingFailed        a training ended without an answer; nothing was deployed, nothing is lost
     |   |-- VenueUnavailable      the venue did not answer; what was asked may or may not have happened
     |   `-- VenueBusy             the venue may not be asked now, or answered that it did nothing: ask again later
     |-- Refused                   a definite no
@@ -50,6 +51,10 @@ class NotAvailable(RatchetError):
 
 class NoRate(NotAvailable):
     """No currency rate that is young enough is at hand."""
+
+
+class TrainingFailed(NotAvailable):
+    """A training ended without an answer; nothing was deployed and nothing is lost."""
 
 
 class VenueUnavailable(NotAvailable):

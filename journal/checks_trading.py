@@ -120,6 +120,11 @@ def identities_are_unique(evidence: Evidence) -> list[str]:
         (schema.decisions, ("account", "instrument", "timeframe", "bar_opened_at")),
         (schema.outcomes, ("decision_id", "kind")),
         (schema.samples, ("decision_id",)),
+        (schema.models, ("model_id",)),
+        (schema.model_events, ("event_id",)),
+        (schema.predictions, ("decision_id", "model_id")),
+        (schema.evaluations, ("evaluation_id",)),
+        (schema.drift_events, ("event_id",)),
         (schema.cash_events, ("event_id",)),
     ):
         seen = Counter(tuple(row) for row in evidence.columns(table, *names))

@@ -1,7 +1,13 @@
-"""One hash each for decisions, orders, fills, outcomes and samples: what two runs of the same story must share.
+"""One hash each for decisions, orders, fills, outcomes, samples, predictions and model events: what two runs of the
+same story must share.
 
 Hashed are business columns only, in an order that the rows' own keys give: no row numbers, sequence numbers,
 versions or times of the machine. SHA-256, hexadecimal.
+
+Of what is learned, predictions and model events are hashed: what each model said, and who spoke when. They hold the
+models too, for a model's name is a hash of all it consists of. Not hashed are `models` and `evaluations`, whose
+documents tell of the machine (library versions, when it was trained, how long that took), and `drift_events`, which
+only repeat in other words what samples and predictions say.
 """
 
 from __future__ import annotations
@@ -28,6 +34,8 @@ def digests(held: HeldConnection) -> dict[str, str]:
         "fills": _hashed(held, _business(schema.fills), keys=2),
         "outcomes": _hashed(held, _business(schema.outcomes), keys=3),
         "samples": _hashed(held, _business(schema.samples), keys=1),
+        "predictions": _hashed(held, _business(schema.predictions), keys=2),
+        "model_events": _hashed(held, _business(schema.model_events), keys=1),
     }
 
 

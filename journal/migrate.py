@@ -14,7 +14,7 @@ from domain.errors import JournalSchemaUnknown
 from journal.engine import HeldConnection
 from journal.schema import metadata
 
-REVISIONS = ("r0001", "r0002")
+REVISIONS = ("r0001", "r0002", "r0003")
 """Every version this product has written, oldest first."""
 
 HEAD = REVISIONS[-1]

@@ -14,6 +14,15 @@ from domain.bars import BarSeries
 from domain.decisions import Decision, DecisionStatus, MlClass, Outcome, OutcomeKind, Sample
 from domain.holds import Hold
 from domain.instruments import Timeframe
+from domain.learning import (
+    DriftEvent,
+    Evaluation,
+    EvaluationKind,
+    JudgedPrediction,
+    ModelEvent,
+    ModelRecord,
+    Prediction,
+)
 from domain.orders import TERMINAL, Action, Fill, Intent, Order
 from domain.positions import Position
 from domain.records import (
@@ -27,7 +36,7 @@ from domain.records import (
     Scan,
     TextScore,
 )
-from journal import rows_bars, rows_decisions, rows_facts, rows_orders, schema
+from journal import rows_bars, rows_decisions, rows_facts, rows_learning, rows_orders, schema
 from journal.codec import AnyRow, micros, parsed
 from journal.engine import HeldConnection
 
@@ -137,6 +146,72 @@ class Reader:
             rows_orders.position_of,
         )
         return [position for position in found if position.is_open] if open_only else found
+
+    # -- models and what they said -------------------------------------------------------------------------------
+
+    def models(self) -> list[ModelRecord]:
+        return self._list(_cut(select(schema.models), schema.models), rows_learning.model_of)
+
+    def model(self, model_id: str) -> ModelRecord | None:
+        return self._one(select(schema.models).where(schema.models.c.model_id == model_id), rows_learning.model_of)
+
+    def model_events(self) -> list[ModelEvent]:
+        return self._list(_cut(select(schema.model_events), schema.model_events), rows_learning.model_event_of)
+
+    def predictions(
+        self,
+        *,
+        model_id: str | None = None,
+        open_only: bool = False,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Prediction]:
+        """What models said, of one or of all of them; `open_only` of decisions that are no samples yet."""
+        table, samples = schema.predictions, schema.samples
+        statement = select(table)
+        if model_id is not None:
+            statement = statement.where(table.c.model_id == model_id)
+        if open_only:
+            same = samples.c.decision_id == table.c.decision_id
+            statement = statement.outerjoin(samples, same).where(samples.c.row_id.is_(None))
+        return self._list(_cut(statement, table, limit, newest_first), rows_learning.prediction_of)
+
+    def judged(self, model_id: str) -> list[JudgedPrediction]:
+        """What one model said of decisions that are samples now, with what became of them, in the order in which
+        the samples were learned from."""
+        said, samples = schema.predictions.c, schema.samples
+        became = (samples.c.label, samples.c.r_net, samples.c.decided_at, samples.c.resolved_at)
+        statement = (
+            select(said.decision_id, said.forecast, said.threshold, *became)
+            .join(samples, samples.c.decision_id == said.decision_id)
+            .where(said.model_id == model_id)
+        )
+        return self._list(_cut(statement, samples), rows_learning.judged_of)
+
+    def evaluations(
+        self,
+        kind: EvaluationKind | None = None,
+        *,
+        model_id: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Evaluation]:
+        table = schema.evaluations
+        statement = select(table)
+        if kind is not None:
+            statement = statement.where(table.c.kind == kind.value)
+        if model_id is not None:
+            statement = statement.where(table.c.model_id == model_id)
+        return self._list(_cut(statement, table, limit, newest_first), rows_learning.evaluation_of)
+
+    def drift_events(
+        self, *, stream: str | None = None, limit: int | None = None, newest_first: bool = False
+    ) -> list[DriftEvent]:
+        table = schema.drift_events
+        statement = select(table)
+        if stream is not None:
+            statement = statement.where(table.c.stream == stream)
+        return self._list(_cut(statement, table, limit, newest_first), rows_learning.drift_event_of)
 
     # -- holds, scans, money, people -----------------------------------------------------------------------------
 

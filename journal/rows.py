@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.decisions import Decision, Outcome, Sample
 from domain.holds import Hold
+from domain.learning import DriftEvent, Evaluation, ModelEvent, ModelRecord, Prediction
 from domain.orders import Fill, Intent, Order
 from domain.positions import Position
 from domain.records import (
@@ -19,7 +20,7 @@ from domain.records import (
     NewsItem,
     Scan,
 )
-from journal import rows_decisions, rows_facts, rows_orders
+from journal import rows_decisions, rows_facts, rows_learning, rows_orders
 from journal.codec import RowValues
 
 Record = (
@@ -32,6 +33,11 @@ Record = (
     | CashEvent
     | Outcome
     | Sample
+    | ModelRecord
+    | ModelEvent
+    | Prediction
+    | Evaluation
+    | DriftEvent
     | Hold
     | EquityPoint
     | Command
@@ -51,6 +57,11 @@ ENCODERS: Mapping[type, tuple[str, Callable[[Any], RowValues]]] = {
     CashEvent: ("cash_events", rows_facts.cash_row),
     Outcome: ("outcomes", rows_decisions.outcome_row),
     Sample: ("samples", rows_decisions.sample_row),
+    ModelRecord: ("models", rows_learning.model_row),
+    ModelEvent: ("model_events", rows_learning.model_event_row),
+    Prediction: ("predictions", rows_learning.prediction_row),
+    Evaluation: ("evaluations", rows_learning.evaluation_row),
+    DriftEvent: ("drift_events", rows_learning.drift_event_row),
     Hold: ("holds", rows_facts.hold_row),
     EquityPoint: ("equity", rows_facts.equity_row),
     Command: ("commands", rows_facts.command_row),

@@ -186,6 +186,55 @@ samples = _fact(
     ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
 )
 
+models = _fact(
+    "models",
+    *_text("model_id"),
+    *_whole("created_at"),
+    *_text("family", "sha256", "feature_schema"),
+    *_whole("samples", "trained_from", "trained_until"),
+    *_real("threshold"),
+    *_whole("seed"),
+    *_text("document"),
+    UniqueConstraint("model_id"),
+)
+
+model_events = _fact(
+    "model_events",
+    *_text("event_id"),
+    *_whole("at"),
+    *_text("model_id", "kind", "reason", "caused_by"),
+    *_flag("simulated"),
+    UniqueConstraint("event_id"),
+)
+
+predictions = _fact(
+    "predictions",
+    *_text("decision_id", "model_id", "role"),
+    *_real("forecast", "threshold"),
+    *_whole("at"),
+    UniqueConstraint("decision_id", "model_id"),
+    ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"]),
+    Index(None, "model_id", "row_id"),
+)
+
+evaluations = _fact(
+    "evaluations",
+    *_text("evaluation_id"),
+    *_whole("at"),
+    *_text("kind", "model_id", "document"),
+    UniqueConstraint("evaluation_id"),
+)
+
+drift_events = _fact(
+    "drift_events",
+    *_text("event_id"),
+    *_whole("at"),
+    *_text("detector", "stream"),
+    *_real("value", "critical"),
+    *_text("detail"),
+    UniqueConstraint("event_id"),
+)
+
 holds = _fact(
     "holds",
     *_text("hold_id", "cause", "effect"),
@@ -280,8 +329,8 @@ bars = Table(
 state = Table("state", metadata, *_text("key", "value"), PrimaryKeyConstraint("key"))
 
 FACTS = (
-    scans, decisions, intents, orders, fills, positions, cash_events, outcomes, samples, holds, equity, commands,
-    job_runs,
+    scans, decisions, intents, orders, fills, positions, cash_events, outcomes, samples, models, model_events,
+    predictions, evaluations, drift_events, holds, equity, commands, job_runs,
 )  # fmt: skip
 """Append-only tables in the order in which one commit writes them: what is referred to comes first."""
 

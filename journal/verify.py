@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from domain.errors import RatchetError
-from journal import checks_money, checks_record, checks_trading
+from journal import checks_learning, checks_money, checks_record, checks_trading
 from journal.digest import digests
 from journal.evidence import Evidence
 from journal.journal import Journal
@@ -25,7 +25,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verification:
-    """All checks, and one hash each for decisions, orders, fills, outcomes and samples."""
+    """All checks, and one hash for each kind of fact that two runs of one story must share."""
 
     checks: tuple[Check, ...]
     digest: Mapping[str, str]
@@ -54,6 +54,10 @@ CHECKS: Mapping[str, Callable[[Evidence], list[str]]] = {
     "drawdown is the distance to the peak": checks_money.drawdown_is_the_distance_to_the_peak,
     "outcomes have their decision": checks_trading.outcomes_have_decisions,
     "samples have their outcome": checks_trading.samples_have_outcomes,
+    "models have their hash": checks_learning.models_have_hashes,
+    "predictions have their decision": checks_learning.predictions_have_decisions,
+    "predictions have their model": checks_learning.predictions_have_models,
+    "model events have their model": checks_learning.model_events_have_models,
 }
 
 

@@ -18,12 +18,13 @@ from domain.numbers import ZERO, decimal_of
 from domain.orders import Action, Fill, Intent, Leg, OrderKind
 from domain.records import CashEvent
 from journal.batch import Batch
-from learning.online import OnlineFilter
+from learning.filter import BLEND_KEY, Heard, SignalFilter
 from learning.samples import sample_of
 from learning.strategy_record import StrategyRecord
 from risk.breakers import CashMoved, Filled, OrderRejected, OrderSent, TradeClosed
 from trading.bars import Bars
 from trading.books import Books
+from trading.drift import DriftKeeper
 from trading.observer import Observer
 from trading.outcomes import real_outcome
 from trading.risk_keeper import RiskKeeper
@@ -45,7 +46,8 @@ class Aftermath:
         *,
         books: Books,
         bars: Callable[[str], Bars],
-        model: OnlineFilter,
+        model: SignalFilter,
+        drift: DriftKeeper,
         record: StrategyRecord,
         risk: RiskKeeper,
         costs: Mapping[str, CostModel],
@@ -54,6 +56,7 @@ class Aftermath:
         self._books = books
         self._bars = bars
         self.model = model
+        self.drift = drift
         self.record = record
         self._risk = risk
         self._costs = costs
@@ -136,6 +139,12 @@ class Aftermath:
             )
             self._risk.step(closed, batch)
 
+    def heard(self, decision: Decision, heard: Heard, batch: Batch) -> None:
+        """Write down what every model said of a decision: it is what they are judged by."""
+        for prediction in heard.predictions(decision.decision_id, decision.decided_at):
+            batch.add(prediction)
+        self.model.remember(decision.decision_id, heard.said)
+
     def on_intent(self, intent: Intent, batch: Batch) -> None:
         """Count every message against the budgets; only a new entry counts as an execution."""
         entry = intent.leg is Leg.ENTRY and intent.action is Action.PLACE
@@ -180,9 +189,15 @@ class Aftermath:
     def _learn(self, decision: Decision, outcome: Outcome, batch: Batch) -> None:
         sample = sample_of(decision, outcome)
         batch.add(sample)
+        spoken = self.model.spoken(decision.decision_id)
         updated = self.model.learn(sample, decision.ml)
         self.record.update(outcome)
+        for event in self.drift.resolved(sample, spoken):
+            batch.add(event)
+            self._observer.drifted(event)
         batch.put_state(MODEL_KEY, self.model.snapshot())
+        if self.model.blending:
+            batch.put_state(BLEND_KEY, self.model.blend.checkpoint())
         batch.put_state(RECORD_KEY, self.record.snapshot())
         self._observer.learned(sample, updated)
 

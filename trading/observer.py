@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.decisions import Decision, Outcome, Sample
 from domain.holds import Hold
+from domain.learning import DriftEvent
 from domain.orders import Fill, Order
 from domain.records import EquityPoint, Incident, Scan
 
@@ -31,6 +32,9 @@ class Observer:
 
     def learned(self, sample: Sample, updated: bool) -> None:
         """A labelled sample was written; `updated` says whether the online model took it."""
+
+    def drifted(self, event: DriftEvent) -> None:
+        """A detector of drift spoke."""
 
     def held(self, hold: Hold) -> None:
         """A hold was set."""
@@ -81,6 +85,10 @@ class Observers(Observer):
     def learned(self, sample: Sample, updated: bool) -> None:
         for watcher in self._watchers:
             watcher.learned(sample, updated)
+
+    def drifted(self, event: DriftEvent) -> None:
+        for watcher in self._watchers:
+            watcher.drifted(event)
 
     def held(self, hold: Hold) -> None:
         for watcher in self._watchers:

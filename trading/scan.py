@@ -15,7 +15,7 @@ from domain.numbers import significant
 from domain.orders import Approval, Intent
 from domain.records import Scan
 from learning.blend import Mode, accepts, blend
-from learning.online import OnlineFilter
+from learning.filter import Heard, SignalFilter
 from market.feed import BarRef, Moment
 from risk.breakers import OrderSent, step
 from risk.limits import Limits
@@ -46,10 +46,11 @@ class ScanSettings:
 
 @dataclass(slots=True)
 class Scanned:
-    """What one scan came to: decisions with the index of their bar, entries to send, and the scan's own record."""
+    """What one scan came to: decisions with the index of their bar and what each model said of them, entries to send,
+    and the scan's own record."""
 
     scan: Scan
-    decisions: list[tuple[Decision, int]] = field(default_factory=list)
+    decisions: list[tuple[Decision, int, Heard]] = field(default_factory=list)
     entries: list[Intent] = field(default_factory=list)
 
 
@@ -85,7 +86,7 @@ class Scanner:
         is_last: Callable[[BarRef], bool],
         account: Account,
         books: Books,
-        model: OnlineFilter,
+        model: SignalFilter,
         weights: Mapping[str, float],
     ) -> Scanned:
         """Decide on every bar that closed at this moment, in the feed's fixed order. `now` is the clock's time: in a
@@ -111,8 +112,8 @@ class Scanner:
                     reasons["no_rate"] += 1
                     continue
             unknown = frozenset(order.intent.instrument for order in books.unknown())
-            decision, approval = self._decide(signal, ref.index, now, account, exposures, unknown, model)
-            result.decisions.append((decision, ref.index))
+            decision, approval, heard = self._decide(signal, ref.index, now, account, exposures, unknown, model)
+            result.decisions.append((decision, ref.index, heard))
             if approval is not None:
                 result.entries.append(self._entry(decision, approval))
                 exposures.append(self._exposures.in_flight(decision, now))
@@ -140,13 +141,14 @@ class Scanner:
         account: Account,
         exposures: list[Exposure],
         unknown: frozenset[str],
-        model: OnlineFilter,
-    ) -> tuple[Decision, Approval | None]:
+        model: SignalFilter,
+    ) -> tuple[Decision, Approval | None, Heard]:
         symbol = signal.instrument
         sentiment = self._news.view(symbol, now)
         inputs = self._view.inputs(signal, index, now, sentiment, self._news.minutes_to_event(symbol, now))
         features = build(inputs)
-        ml = model.predict(features)
+        heard = model.hear(features)
+        ml = heard.view
         effect = _effect(account.holds, now, symbol)
         mode = Mode.OFF if effect is Effect.SAFE else self._settings.mode
         score = blend(signal.technical_score, ml, mode, technical_weight=self._settings.technical_weight)
@@ -170,7 +172,7 @@ class Scanner:
                     effect=effect,
                 )
             )
-        return self._record(signal, now, features, sentiment, ml, score, judged), judged.approval
+        return self._record(signal, now, features, sentiment, ml, score, judged), judged.approval, heard
 
     def _decision_id(self, signal: Signal) -> str:
         return digest("decision", self._account, signal.instrument, signal.timeframe, signal.bar_opened_at.isoformat())

@@ -367,8 +367,9 @@ class Session:
         for ref in moment.closed:
             batch.add_bars(self.view.bars(ref.symbol).series, ref.index, ref.index + 1)
         ordered = {intent.cause_id for intent in scanned.entries}
-        for decision, index in scanned.decisions:
+        for decision, index, heard in scanned.decisions:
             batch.add(decision)
+            self.aftermath.heard(decision, heard, batch)
             self.shadows.follow(decision, index)
             if decision.decision_id in ordered:
                 self.books.open_trade(decision)

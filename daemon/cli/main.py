@@ -9,7 +9,18 @@ from typing import Annotated, Final
 
 import typer
 
-from daemon.cli import commanding, configuration, data, history, reading, risk, running, sentiment, stress
+from daemon.cli import (
+    commanding,
+    configuration,
+    data,
+    history,
+    learn,
+    reading,
+    risk,
+    running,
+    sentiment,
+    stress,
+)
 from daemon.logs import install_hooks, scrub
 from domain.errors import ConfigurationRefused, JournalSchemaUnknown, RatchetError
 
@@ -40,6 +51,7 @@ def build() -> typer.Typer:
     sentiment.register(app)
     stress.register(app)
     risk.register(app)
+    learn.register(app)
     return app
 
 

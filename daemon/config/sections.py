@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from daemon.config.fields import Currency, FilePath, Port, Section, Symbol, UtcTime
-from daemon.config.trading import LearningSection, PortfolioSection, RiskSection, SignalsSection
+from daemon.config.learning import LearningSection, TrainingSection
+from daemon.config.trading import PortfolioSection, RiskSection, SignalsSection
 from domain.instruments import AssetClass, Timeframe
 
 ACCOUNT_NAMES = "1 to 40 of a-z, 0-9, - and _, a letter or digit first"
@@ -138,6 +139,14 @@ class ScheduleSection(Section):
     """When the strategies' weights are taken from their records."""
     portfolio_weights_at: UtcTime = time(0, 30)
     """When portfolio weights are computed anew."""
+    evaluation_at: UtcTime = time(1, 0)
+    """When the day's evaluation of the models is made, and a champion that fell behind is rolled back."""
+    drift_at: UtcTime = time(1, 30)
+    """When, on Saturdays, features are compared with those of training."""
+    retraining_at: UtcTime = time(2, 0)
+    """When, on Sundays, a challenger is trained and judged."""
+    comprehensive_at: UtcTime = time(3, 0)
+    """When, on the first of a month, everything is evaluated and trained regardless."""
 
 
 class JournalSection(Section):
@@ -200,6 +209,7 @@ class Config(Section):
     risk: RiskSection = RiskSection()
     portfolio: PortfolioSection = PortfolioSection()
     learning: LearningSection = LearningSection()
+    training: TrainingSection = TrainingSection()
     sentiment: SentimentSection = SentimentSection()
     schedule: ScheduleSection = ScheduleSection()
     journal: JournalSection = JournalSection()

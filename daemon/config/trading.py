@@ -1,4 +1,4 @@
-"""The tables that shape what is traded: signals, risk, learning. Ranges are what the product promises to stay in."""
+"""The tables that shape what is traded: signals and risk. Ranges are what the product promises to stay in."""
 
 from __future__ import annotations
 
@@ -191,26 +191,3 @@ class PortfolioSection(Section):
     """Weights stay as they are while none would change by more."""
     turnover_cost: Annotated[float, Field(ge=0, le=0.1)] = 0.0
     """What moving a weight by 1 costs, as a fraction; the methods with an objective allow for it."""
-
-
-class LearningSection(Section):
-    """How the online model learns, and how its probability enters a decision."""
-
-    mode: Literal["score_enhancement", "filter", "replace", "off"] = "score_enhancement"
-    """How the model's probability enters: mixed into the score, as a gate, instead of the score, or not at all."""
-    technical_weight: Fraction = 0.7
-    """The technical score's share of a mixed score; the probability has the rest."""
-    minimum_score: Fraction = 0.5
-    """The least blended score that may become an order."""
-    minimum_labels: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    """Labels before the model may speak."""
-    minimum_per_class: Annotated[int, Field(ge=1, le=1_000_000)] = 20
-    """Winners, and losers, before the model may speak."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.005
-    """Size of the first learning step; it shrinks with the root of the number of labels."""
-    l2: Fraction = 0.05
-    """How strongly weights are drawn to 0."""
-    threshold_mode: Literal["default", "conservative", "aggressive"] = "default"
-    """The probability below which filter and replace refuse: 0.5, 0.65 or 0.35."""
-    threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """A threshold of one's own; none takes the mode's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from daemon.config import Config
@@ -11,14 +12,16 @@ from daemon.jobs.reconciliation import Reconciliation
 from daemon.jobs.retraining import DrawdownRetraining
 from daemon.jobs.weights import EnsembleWeights
 from daemon.metrics import Metrics
-from daemon.schedule import At, Every, Job, standard_job
+from daemon.schedule import At, Every, Job, between_scans, standard_job
 from daemon.watching import Snapshots
 from daemon.wiring import Trading
 
 
-def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, config: Config) -> tuple[Job, ...]:
+def standing_jobs(
+    trading: Trading, metrics: Metrics, snapshots: Snapshots, config: Config, learning: Sequence[Job] = ()
+) -> tuple[Job, ...]:
     """Reconciliation, ensemble and portfolio weights, data quality and the model's figures, at their configured times;
-    and what follows a drawdown in shadow.
+    what follows a drawdown in shadow; and the jobs of the `learning` cycle, which evaluates by itself.
 
     Whoever runs one holds the session's lock.
     """
@@ -27,6 +30,8 @@ def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, conf
     async def measure(_at: datetime) -> None:
         snapshots.measure_model()
 
+    between = between_scans(trading.session.view.timeframe.span)
+    evaluation = () if learning else (standard_job("evaluation", measure, trigger=At(at=plan.evaluation_at)),)
     return (
         standard_job(
             "reconcile",
@@ -44,17 +49,7 @@ def standing_jobs(trading: Trading, metrics: Metrics, snapshots: Snapshots, conf
             trigger=At(at=plan.portfolio_weights_at),
         ),
         standard_job("data_quality", DataQuality(trading).run, trigger=At(at=plan.data_quality_at)),
-        standard_job("evaluation", measure),
-        standard_job(
-            "drawdown_retraining",
-            DrawdownRetraining(trading, metrics, config).run,
-            trigger=_between_scans(trading.session.view.timeframe.span),
-        ),
+        standard_job("drawdown_retraining", DrawdownRetraining(trading, metrics, config).run, trigger=between),
+        *evaluation,
+        *learning,
     )
-
-
-def _between_scans(span: timedelta) -> Every:
-    """Hourly, or twice a bar where bars are short, and not when one closes; in a replay that is once at each moment,
-    and a run that found nothing to do leaves no record there."""
-    period = min(timedelta(hours=1), span / 2)
-    return Every(period=period, offset=period / 2)

@@ -6,6 +6,7 @@ from daemon.metrics.metrics import Metrics
 from domain.clock import EPOCH
 from domain.decisions import Decision, DecisionStatus, Outcome, OutcomeKind, Sample
 from domain.holds import Hold
+from domain.learning import DriftEvent
 from domain.orders import Fill, Order
 from domain.records import EquityPoint, Incident, Scan
 from trading.observer import Observer
@@ -55,6 +56,9 @@ class MetricsObserver(Observer):
         self._metrics.trading.sampled(sample.source)
         if updated:
             self._metrics.learning.updated()
+
+    def drifted(self, event: DriftEvent) -> None:
+        self._metrics.learning.drifted(event.detector)
 
     def held(self, hold: Hold) -> None:
         self._holds[hold.hold_id] = hold

@@ -3,6 +3,18 @@
 from daemon.schedule.declarations import At, Every, Job, Run, Trigger
 from daemon.schedule.live import LiveSchedule
 from daemon.schedule.replay import Due, ReplaySchedule
-from daemon.schedule.standard import STANDARD, standard_job
+from daemon.schedule.standard import STANDARD, between_scans, standard_job
 
-__all__ = ["STANDARD", "At", "Due", "Every", "Job", "LiveSchedule", "ReplaySchedule", "Run", "Trigger", "standard_job"]
+__all__ = [
+    "STANDARD",
+    "At",
+    "Due",
+    "Every",
+    "Job",
+    "LiveSchedule",
+    "ReplaySchedule",
+    "Run",
+    "Trigger",
+    "between_scans",
+    "standard_job",
+]

@@ -40,6 +40,7 @@ STANDARD: Final[Mapping[str, Plan]] = {
     "evaluation": Plan(trigger=At(at=time(1, 0)), deadline=timedelta(minutes=30)),
     "drift": Plan(trigger=At(at=time(1, 30), weekday="sat"), deadline=timedelta(hours=1)),
     "drawdown_retraining": Plan(trigger=_every(hours=1), deadline=timedelta(minutes=10)),
+    "training": Plan(trigger=_every(hours=1), deadline=timedelta(minutes=10)),
     "retraining": Plan(trigger=At(at=time(2, 0), weekday="sun"), deadline=timedelta(hours=6)),
     "policy": Plan(trigger=At(at=time(4, 0), weekday="sat"), deadline=timedelta(hours=24)),
     "comprehensive": Plan(trigger=At(at=time(3, 0), day=1), deadline=timedelta(hours=12)),
@@ -76,3 +77,10 @@ def standard_job(
         every_bar=plan.every_bar,
         vital=plan.vital,
     )
+
+
+def between_scans(span: timedelta) -> Every:
+    """Hourly, or twice a bar where bars are short, and not when one closes; in a replay that is once at each moment,
+    and a run that found nothing to do leaves no record there."""
+    period = min(timedelta(hours=1), span / 2)
+    return Every(period=period, offset=period / 2)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from journal_older import demand_models_can_be_written, demand_moved, held_at
 from journal_story import story
 
 from domain.errors import InvalidInput, JournalError, JournalLocked
@@ -103,6 +104,17 @@ async def test_the_story_is_the_same_on_postgresql(server: str) -> None:
         with pytest.raises(JournalError, match="unique constraint"):
             journal.commit(doubled)
         assert journal.read.counts()["fills"] == before["fills"]
+
+
+def test_an_older_journal_on_postgresql_is_moved_up_with_its_data(server: str) -> None:
+    present = held_at(server)
+    try:
+        present.raw.execute("CREATE DATABASE older")
+    finally:
+        present.close()
+    older = server.rsplit("/", 1)[0] + "/older"
+    demand_moved(older)
+    demand_models_can_be_written(older)
 
 
 def test_a_server_that_is_not_there_is_told_in_one_sentence_without_the_password() -> None:

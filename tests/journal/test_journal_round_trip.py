@@ -97,7 +97,7 @@ def test_a_score_comes_back_under_its_text(score: TextScore) -> None:
 
 
 def test_every_kind_of_record_has_a_table_with_as_many_columns_as_its_row() -> None:
-    assert len(ENCODERS) == 16
+    assert len(ENCODERS) == 21
     assert {table for table, _ in ENCODERS.values()} <= set(metadata.tables)
     _, encode = ENCODERS[Decision]
     assert len(encode(decision_at(START))) == len(written_columns(metadata.tables["decisions"]))

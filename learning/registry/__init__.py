@@ -1,0 +1,1 @@
+"""Trained models on disk, immutable and verified before they are read, and who of them speaks."""
