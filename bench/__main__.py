@@ -16,7 +16,7 @@ from typing import Any
 from bench.figures import SECONDS, line
 from bench.request import REAL_CANDLES, ROOT, Request
 
-COMPONENTS = ("signals", "market", "sentiment", "learning", "risk", "paper", "journal")
+COMPONENTS = ("signals", "market", "sentiment", "learning", "online", "scoring", "risk", "paper", "journal")
 BENCHMARKS = ("replay", "start", "decision", *COMPONENTS, "portfolio", "recovery", "wire")
 PROFILE = "profile"
 SHOWN = {PROFILE: "bench.profile", "weights": "bench.portfolio_walk"}

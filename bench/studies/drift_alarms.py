@@ -40,6 +40,8 @@ LOG_ODDS_SPREAD = 0.36
 DAY = timedelta(days=1) / timedelta(microseconds=1)
 CHECK_EVERY, FEATURE_ROWS, CALIBRATION_ROWS, REFERENCE_ROWS = 100, 1_000, 2_000, 2_000
 SOON = 2_000
+AGREEMENT_DAYS = (30, 90, 180)
+"""Windows in which two findings of different kinds agree."""
 
 Change = Callable[[Floats], Floats]
 
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _false_alarms(runs: int) -> Iterator[str]:
     streams = [f"{subject} {detector}" for subject in ("win", "brier", "hit") for detector in ("adwin", "page_hinkley")]
-    columns = [*streams, "features", "calibration", "agreement"]
+    columns = [*streams, "features", "calibration", *(_agreed(days) for days in AGREEMENT_DAYS)]
     yield f"\n### False alarms in {OUTCOMES:,} outcomes without any change, mean of {runs}\n"
     yield f"| outcomes | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 1) + "|"
@@ -112,13 +114,14 @@ def _false_alarms(runs: int) -> Iterator[str]:
                 each.update(_alarms(story, seed))
             if walk is not None:
                 cells = [f"{every[name] / runs:.2f}" for name in streams]
-                yield f"| {world}, win rate {base}, fed one by one | {' | '.join([*cells, '', '', ''])} |"
+                cells += [""] * (len(columns) - len(streams))
+                yield f"| {world}, win rate {base}, fed one by one | {' | '.join(cells)} |"
             cells = [f"{each[name] / runs:.2f}" for name in columns]
             yield f"| {world}, win rate {base} | {' | '.join(cells)} |"
 
 
 def _delays(runs: int) -> Iterator[str]:
-    columns = ["win", "brier", "hit", "calibration", "agreement"]
+    columns = ["win", "brier", "hit", "calibration", *(_agreed(days) for days in AGREEMENT_DAYS)]
     yield f"\n### Outcomes until a change is found: median, and share found within {SOON:,}, of {runs}\n"
     yield f"| change | outcomes | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 2) + "|"
@@ -145,7 +148,7 @@ def _alarms(story: Story, seed: int) -> Counter[str]:
     before: set[str] = set()
     for _, findings, agreed in _followed(story, seed):
         now = {finding.kind.value for finding in findings if finding.kind is not DriftKind.ERRORS}
-        now |= {"agreement"} if agreed else set()
+        now |= agreed
         counted.update(now - before)
         before = now
         counted.update(_name(finding) for finding in findings if finding.kind is DriftKind.ERRORS)
@@ -159,13 +162,13 @@ def _first_after(story: Story, seed: int) -> dict[str, float]:
         if place < story.changed_at:
             continue
         names = {finding.subject if finding.kind is DriftKind.ERRORS else finding.kind.value for finding in findings}
-        for name in names | ({"agreement"} if agreed else set()):
+        for name in names | agreed:
             first.setdefault(name, place - story.changed_at)
     return first
 
 
-def _followed(story: Story, seed: int) -> Iterator[tuple[int, list[DriftFinding], bool]]:
-    """At each check: outcomes so far, what was found since the last one, and whether findings in force agree."""
+def _followed(story: Story, seed: int) -> Iterator[tuple[int, list[DriftFinding], set[str]]]:
+    """At each check: outcomes so far, what was found since the last one, and in which windows findings agree."""
     table, row_of = _table(story, seed)
     reference = table.take(slice(0, REFERENCE_ROWS))
     forecasts = story.forecast[np.argsort(row_of)]
@@ -185,7 +188,8 @@ def _followed(story: Story, seed: int) -> Iterator[tuple[int, list[DriftFinding]
         )
         fresh.extend(finding for finding in tested if finding is not None)
         known.extend(fresh)
-        yield place, fresh, agreement(known, now=now)
+        windows = {_agreed(days): timedelta(days=days) for days in AGREEMENT_DAYS}
+        yield place, fresh, {name for name, window in windows.items() if agreement(known, now=now, window=window)}
 
 
 def _watched(story: Story, *, overlap: bool) -> Iterator[tuple[int, DriftFinding]]:
@@ -202,6 +206,10 @@ def _watched(story: Story, *, overlap: bool) -> Iterator[tuple[int, DriftFinding
         )
         for finding in watch.update(sample):
             yield place, finding
+
+
+def _agreed(days: int) -> str:
+    return f"agreement in {days} days"
 
 
 def _name(finding: DriftFinding) -> str:
