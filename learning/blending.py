@@ -205,7 +205,7 @@ def _require_probability(whose: str, value: float) -> None:
 
 
 def _numbers(members: Sequence[str], values: Sequence[object], least: float) -> dict[str, float]:
-    numbers = dict(zip(members, map(float, values), strict=True))  # type: ignore[arg-type]
+    numbers = dict(zip(members, map(float, values), strict=True))  # type: ignore[arg-type]  # what is no number raises
     if not all(math.isfinite(number) and number >= least for number in numbers.values()):
         raise ValueError("a record is not a finite number")
     return numbers

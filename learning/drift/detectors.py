@@ -3,6 +3,7 @@
 Means of stretches spread between 0.04 (Brier score, weak forecasts, many labels a stretch) and 0.5 (single labels).
 Limits in fixed units are deaf at one end and alarm at the other, so both detectors standardise: ADWIN by the first
 values, Page-Hinkley by all values before. Values are cut off in standard deviations, so that what they see is bounded.
+`add` takes one value in [0, 1]; it gives more than 0 when the mean was just found to have risen, less when it fell.
 """
 
 from __future__ import annotations
@@ -10,19 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 LEAST_SPREAD = 0.02
 """Standard deviation below which a stream counts as having this one: a lone win after many losses is no change."""
 CUT_SIGMAS = 4.0
-
-
-class Detector(Protocol):
-    """Watches one stream for a change of its mean."""
-
-    def add(self, value: float) -> float:
-        """Take one value in [0, 1]; above 0 when the mean was just found to have risen, below when fallen, else 0."""
-        ...
 
 
 class AdaptiveWindow:
@@ -31,7 +24,7 @@ class AdaptiveWindow:
     The middle half of that range is one standard deviation either way of their mean; what lies beyond one is cut off.
     """
 
-    __slots__ = ("_first", "_mean", "_scale", "_spread", "_window")
+    __slots__ = ("_count", "_first", "_mean", "_scale", "_spread", "_total", "_window")
 
     def __init__(self, *, delta: float, scale: int) -> None:
         # river takes most of a second to import (through scipy.stats): only who watches pays.
@@ -40,6 +33,8 @@ class AdaptiveWindow:
         self._first: list[float] | None = []
         self._mean = 0.0
         self._spread = 1.0
+        self._count = 0
+        self._total = 0.0
 
     def add(self, value: float) -> float:
         if self._first is None:
@@ -55,11 +50,17 @@ class AdaptiveWindow:
         return found
 
     def _feed(self, value: float) -> float:
-        before = self._window.estimation
-        self._window.update(min(max(0.5 + (value - self._mean) / self._spread / 2, 0.0), 1.0))
-        if not self._window.drift_detected:
+        mapped = min(max(0.5 + (value - self._mean) / self._spread / 2, 0.0), 1.0)
+        self._count += 1
+        self._total += mapped
+        window = self._window
+        window.update(mapped)
+        if not window.drift_detected:
             return 0.0
-        return 1.0 if self._window.estimation > before else -1.0
+        # The window now holds what is left after the cut; its mean against that of all that was seen is the direction.
+        before = self._total / self._count
+        self._count, self._total = 0, 0.0
+        return 1.0 if window.estimation > before else -1.0
 
 
 class PageHinkley:
@@ -86,8 +87,9 @@ class PageHinkley:
         if self._count >= self._minimum:
             spread = max(math.sqrt(self._squares / self._count), LEAST_SPREAD)
             sigmas = min(max((value - self._mean) / spread, -CUT_SIGMAS), CUT_SIGMAS)
-            self._risen = max(0.0, self._risen + sigmas - self._allowance)
-            self._fallen = max(0.0, self._fallen - sigmas - self._allowance)
+            risen, fallen = self._risen + sigmas - self._allowance, self._fallen - sigmas - self._allowance
+            self._risen = risen if risen > 0 else 0.0
+            self._fallen = fallen if fallen > 0 else 0.0
         self._count += 1
         off = value - self._mean
         self._mean += off / self._count

@@ -14,6 +14,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from domain.clock import require_utc
 from domain.errors import InvalidInput
@@ -42,8 +43,7 @@ class DriftSample:
             raise InvalidInput(f"a forecast is {self.forecast}; it must lie in [0, 1] or be missing")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StretchMeans:
+class StretchMeans(NamedTuple):
     """Means over one stretch, each in [0, 1]; `brier` and `hit` None where the champion said nothing in it."""
 
     win: float

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import InvalidInput
-from learning.drift.detectors import AdaptiveWindow, Detector, PageHinkley
+from learning.drift.detectors import AdaptiveWindow, PageHinkley
 from learning.drift.findings import DriftFinding, DriftKind
 from learning.drift.stretches import DriftSample, Stretches
 
@@ -89,7 +89,7 @@ class DriftWatch:
 
 
 class _Stream:
-    __slots__ = ("_count", "_detectors", "_direction", "_latest", "_name", "_settings", "_total")
+    __slots__ = ("_adwin", "_count", "_direction", "_latest", "_name", "_page_hinkley", "_settings", "_total")
 
     def __init__(self, name: str, direction: int, settings: WatchSettings) -> None:
         self._name = name
@@ -102,18 +102,18 @@ class _Stream:
             self._total += self._latest[0]
             self._count += 1
         self._latest.append(value)
-        turns = [(name, detector.add(value)) for name, detector in self._detectors]
-        if not any(turn for _, turn in turns):
+        by_window, by_sums = self._adwin.add(value), self._page_hinkley.add(value)
+        if not (by_window or by_sums):
             return []
+        turns = (("adwin", by_window), ("page_hinkley", by_sums))
         found = [self._finding(name, at) for name, turn in turns if turn and turn * self._direction >= 0]
         self._begin()
         return found
 
     def _begin(self) -> None:
         settings = self._settings
-        page_hinkley = PageHinkley(allowance=settings.allowance, limit=settings.limit, minimum=settings.minimum)
-        adwin = AdaptiveWindow(delta=settings.adwin_delta, scale=settings.scale)
-        self._detectors: tuple[tuple[str, Detector], ...] = (("adwin", adwin), ("page_hinkley", page_hinkley))
+        self._adwin = AdaptiveWindow(delta=settings.adwin_delta, scale=settings.scale)
+        self._page_hinkley = PageHinkley(allowance=settings.allowance, limit=settings.limit, minimum=settings.minimum)
         self._latest: deque[float] = deque(maxlen=_LATEST)
         self._total = 0.0
         self._count = 0

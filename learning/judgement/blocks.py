@@ -17,16 +17,14 @@ from learning.judgement.columns import Column, Floats, Ints
 MINIMUM_BLOCKS = 20
 MOST_BLOCKS = 500
 SPAN_QUANTILE = 0.9
-DAY = 86_400_000_000
-"""Microseconds."""
 _CELLS = 4_000_000
 
 
 def time_blocks(decided_at: Ints, resolved_at: Ints) -> Ints:
     """The block of each row, counted from 0 in the order of time; times in microseconds, rows in order of decision.
 
-    A block lasts as long as the label at the 90th percentile of label spans, at least one day and at least the 500th
-    part of the whole time. Stretches without a decision make no block. Raises `InvalidInput` for rows out of order, a
+    A block lasts as long as the label at the 90th percentile of label spans, and at least the 500th part of the whole
+    time. It is labels that overlap, not days: on short bars a day holds many stretches that share no label. Stretches without a decision make no block. Raises `InvalidInput` for rows out of order, a
     label resolved before its decision, or no row at all.
     """
     if decided_at.shape != resolved_at.shape or decided_at.ndim != 1 or not len(decided_at):
@@ -37,7 +35,7 @@ def time_blocks(decided_at: Ints, resolved_at: Ints) -> Ints:
     if bool((spans < 0).any()):
         raise InvalidInput("a sample was resolved before it was decided")
     lasted = int(decided_at[-1] - decided_at[0])
-    length = max(DAY, int(np.quantile(spans, SPAN_QUANTILE, method="higher")), lasted // MOST_BLOCKS + 1)
+    length = max(1, int(np.quantile(spans, SPAN_QUANTILE, method="higher")), lasted // MOST_BLOCKS + 1)
     places: Ints = np.unique((decided_at - decided_at[0]) // length, return_inverse=True)[1].astype(np.int64)
     return places
 

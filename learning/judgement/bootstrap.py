@@ -65,8 +65,7 @@ def paired_gain(
     for leverage as by the jackknife (MacKinnon and White 1985). The bound is the point less that error times the
     larger of two critical values: the quantile of the studentised block bootstrap (Hall 1988), which knows the
     skewness of R, and Student's with one degree of freedom less than the effective blocks (after Carter, Schnepel and
-    Steigerwald 2017), which knows that few blocks hold what a takes. `docs/learning.md` has the share of false gains
-    that was measured.
+    Steigerwald 2017), which knows that few blocks hold what a takes. `docs/learning.md` has what was measured.
 
     Raises `InvalidInput` for columns of different length, fewer than `MINIMUM_BLOCKS` blocks, an `a` that takes
     nothing, or too few resamples for `alpha`.
@@ -81,16 +80,11 @@ def paired_gain(
     sums = block_sums(blocks, count, first * results, first, second * results, second)
     found = _estimated(sums, results, first, second)
     studentised = _studentised(sums, found, resamples=resamples, seed=seed)
-    outer = (1 + level) / 2
     return Gain(
         point=found.point,
         low=found.point - _reach(found, studentised, resamples, 1 - alpha),
         alpha=alpha,
-        interval=Interval(
-            low=found.point - _reach(found, studentised, resamples, outer),
-            high=found.point + _reach(found, -studentised[::-1], resamples, outer),
-            level=level,
-        ),
+        interval=_interval(found, studentised, resamples, level),
         standard_error=found.error,
         ev_a=found.ev_a,
         ev_b=found.ev_b,
@@ -198,6 +192,12 @@ def _reach(found: _Estimate, ordered: Floats, resamples: int, share: float) -> f
     if place >= len(ordered) or found.effective <= _FEWEST_EFFECTIVE:
         return math.inf
     return found.error * max(float(ordered[place]), float(stdtrit(found.effective - 1, share)))
+
+
+def _interval(found: _Estimate, ordered: Floats, resamples: int, level: float) -> Interval:
+    share = (1 + level) / 2
+    low, high = _reach(found, ordered, resamples, share), _reach(found, -ordered[::-1], resamples, share)
+    return Interval(low=found.point - low, high=found.point + high, level=level)
 
 
 def _above_rounding(value: float, scale: float) -> float:

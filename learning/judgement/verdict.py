@@ -121,6 +121,23 @@ def judge(
     if not refusal:
         resamples = min(_MOST_RESAMPLES, max(RESAMPLES, math.ceil(_IN_THE_TAIL / alpha)))
         gain = paired_gain(results, takes, standing, blocks, alpha=alpha, level=level, resamples=resamples, seed=seed)
+    ranked = auc_interval(challenger.p, labels, blocks, level=level, seed=seed) if rows else None
+    return _verdict(results, labels, challenger, champion, gain, ranked, refusal=refusal, alpha=alpha, blocks=count)
+
+
+def _verdict(
+    results: Floats,
+    labels: Floats,
+    challenger: Opinion,
+    champion: Opinion | None,
+    gain: Gain | None,
+    ranked: Interval | None,
+    *,
+    refusal: str,
+    alpha: float,
+    blocks: int,
+) -> Verdict:
+    rows, takes = len(results), challenger.takes
     share = float(labels.mean()) if rows else None
     return Verdict(
         deploy=gain is not None and gain.low > 0 and gain.per_signal >= 0,
@@ -131,11 +148,11 @@ def judge(
         taken=int(takes.sum()),
         coverage=float(takes.mean()) if rows else None,
         threshold=challenger.threshold,
-        champion_taken=None if champion is None else int(standing.sum()),
-        blocks=count,
+        champion_taken=None if champion is None else int(champion.takes.sum()),
+        blocks=blocks,
         effective_blocks=None if gain is None else gain.effective_blocks,
         auc=_scored(auc, challenger, labels),
-        auc_ci=auc_interval(challenger.p, labels, blocks, level=level, seed=seed) if rows else None,
+        auc_ci=ranked,
         champion_auc=_scored(auc, champion, labels),
         brier=_scored(brier, challenger, labels),
         log_loss=_scored(log_loss, challenger, labels),
@@ -143,7 +160,7 @@ def judge(
         base_rate=share,
         base_rate_log_loss=None if share is None else log_loss(np.full(rows, share), labels),
         ev_filtered=_mean_taken(results, takes),
-        ev_champion=None if champion is None else _mean_taken(results, standing),
+        ev_champion=None if champion is None else _mean_taken(results, champion.takes),
         ev_unfiltered=_mean_taken(results, np.ones(rows)),
         ev_gain=None if gain is None else gain.point,
         ev_gain_ci=None if gain is None else gain.interval,

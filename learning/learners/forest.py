@@ -3,7 +3,7 @@
 Its trees are river's own objects, and no pickle is ever loaded here, so its state holds everything but the trees:
 after `take` the rows it had learned have to be folded again, in the same order (`refold_one`, then `refolded`; a
 check sum of all rows tells whether they are the same). The draws come from its seed, so the trees grow as they did.
-Folding costs what learning did: 1.3 ms of processor time a row on 1,440 rows of 69 features, more as trees grow
+Folding costs what learning did: 1.3 to 1.8 ms of processor time a row over 1,440 rows of 69 features
 (`python -m bench online` measures it).
 
 Votes of naive Bayes leaves are far too sure of themselves; `Calibration` makes a probability of their log-odds.

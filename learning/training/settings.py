@@ -95,4 +95,4 @@ class TrainingSettings:
         if unknown:
             raise InvalidInput(f"training settings do not know {', '.join(unknown)}")
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
-        return cls(**values)  # type: ignore[arg-type]
+        return cls(**values)  # type: ignore[arg-type]  # each value is checked at birth

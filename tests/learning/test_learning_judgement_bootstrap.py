@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -163,16 +162,6 @@ def test_a_filter_that_knows_nothing_is_found_better_no_more_often_than_alpha(ta
         assert false[alpha] <= allowed, (alpha, false, naive)
         assert naive[alpha] > 2 * allowed, (alpha, false, naive)
     assert false[0.05] >= 3
-
-
-def test_ten_thousand_resamples_of_500_blocks_take_a_fraction_of_a_second() -> None:
-    r, a, b, blocks = market(7, rows=5_000, a_block=10)
-    took = []
-    for _ in range(3):
-        begun = time.monotonic()
-        gain_of(r, a, b, blocks, alpha=0.001, resamples=10_000)
-        took.append(time.monotonic() - begun)
-    assert min(took) < 1.5, took
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:
