@@ -94,7 +94,7 @@ class Guardian:
         return [
             trade
             for trade in self._books.open_trades()
-            if not self._is_bare(trade) and self._books.refused(trade.trade_id, Leg.STOP) >= ATTEMPTS
+            if not self._is_bare(trade) and self._protection.may_refit(trade, self._books)
         ]
 
     def _is_bare(self, trade: Trade) -> bool:
@@ -122,9 +122,9 @@ class Guardian:
     def _may_refit(self, trade: Trade, now: datetime) -> bool:
         """Whether successors of its resting stop were refused, or lost, until nobody asked any more, and long enough
         ago: the bar's close, when all is looked over anyway, may be an hour away."""
-        refused = self._books.refused(trade.trade_id, Leg.STOP)
-        if refused < ATTEMPTS:
+        if not self._protection.may_refit(trade, self._books):
             return False
+        refused = self._books.refused(trade.trade_id, Leg.STOP)
         last = next(each for each in reversed(self._books.orders_of(trade.trade_id)) if each.intent.leg is Leg.STOP)
         return now - last.updated_at >= REFIT_AFTER * (1 << min(refused - ATTEMPTS, MOST_REFIT_DOUBLINGS))
 

@@ -86,10 +86,19 @@ class Protection:
         self._withdraw_orphans(draft)
         return draft.intents
 
+    def may_refit(self, trade: Trade, books: Books) -> bool:
+        """Whether its stops were refused until nobody asked any more, and it is to stay open: a trade that is being
+        closed, or ought to be, has its own pace."""
+        if books.refused(trade.trade_id, Leg.STOP) < ATTEMPTS or trade.position is None or not trade.position.is_open:
+            return False
+        closing = books.open_orders(trade.trade_id, Leg.CLOSE) or trade.leaving or _unfinished_close(trade, books)
+        return not closing
+
     def refit(self, trade: Trade, books: Books, now: datetime) -> list[Intent]:
-        """What is still missing of one trade, asked for again although the venue refused it before."""
+        """The stop of such a trade, asked for again although the venue refused it before."""
         draft = _Draft(books, now, patient=True)
-        self._look_after(trade, draft)
+        if trade.position is not None:
+            self._size(trade, trade.position, Leg.STOP, self._stop_price(trade), draft)
         return draft.intents
 
     def close(self, trade: Trade, books: Books, now: datetime, cause: ExitCause) -> list[Intent]:
@@ -144,12 +153,15 @@ class Protection:
         if cause is not None and (not tried or _made_room(trade, books)):
             self._close(trade, position, cause, draft)
             return
-        instrument = self._instruments[position.instrument]
-        signal = trade.decision.signal
-        stop_price = trade.wanted_stop or trade.stop_price or instrument.price(signal.stop_price)
-        self._size(trade, position, Leg.STOP, stop_price, draft)
+        self._size(trade, position, Leg.STOP, self._stop_price(trade), draft)
         if self._stacks:
-            self._size(trade, position, Leg.TARGET, instrument.price(signal.target_price), draft)
+            target = self._instruments[position.instrument].price(trade.decision.signal.target_price)
+            self._size(trade, position, Leg.TARGET, target, draft)
+
+    def _stop_price(self, trade: Trade) -> Decimal:
+        """Where its stop should lie now."""
+        planned = self._instruments[trade.decision.instrument].price(trade.decision.signal.stop_price)
+        return trade.wanted_stop or trade.stop_price or planned
 
     def _close(self, trade: Trade, position: Position, cause: ExitCause, draft: _Draft) -> None:
         if draft.books.open_orders(trade.trade_id, Leg.CLOSE):

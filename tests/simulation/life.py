@@ -31,8 +31,10 @@ from domain.errors import (
     VenueForbids,
     VenueUnavailable,
 )
+from domain.orders import Leg
 from journal.batch import Batch
 from journal.journal import Journal
+from trading.protection import ATTEMPTS
 from trading.session import Session
 
 if TYPE_CHECKING:
@@ -319,8 +321,11 @@ class Life:
             return True
         if any(order.in_question for order in broker._log.open_orders()):
             return True
-        guardian = session.guardian
-        return bool(session.books.pending()) or bool(guardian.bare()) or bool(guardian.unfit())
+        if session.books.pending() or session.guardian.bare():
+            return True
+        # A stop that was refused again and again waits for the bar's close here: its next tries are minutes apart.
+        refused = (session.books.refused(trade.trade_id, Leg.STOP) for trade in session.guardian.unfit())
+        return any(count < ATTEMPTS + 2 for count in refused)
 
     async def command(self, give: Callable[[Stack], Awaitable[None]]) -> bool:
         """Something a person says, carried out under the same lock as the jobs; whether it was."""
