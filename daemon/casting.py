@@ -39,10 +39,11 @@ class Casting:
     fault: str
 
 
-def standing_in(read: Reader, config: Config) -> Standing:
-    """Who speaks by the journal's account of it."""
+def standing_in(read: Reader, config: Config, *, until: datetime | None = None) -> Standing:
+    """Who speaks by the journal's account of it, or who spoke at the moment `until`."""
     lifetime = timedelta(days=config.training.expires_after_days)
-    return standing_of(read.model_events(), lifetime=lifetime)
+    events = (each for each in read.model_events() if until is None or each.at <= until)
+    return standing_of(events, lifetime=lifetime)
 
 
 def casting_of(read: Reader, config: Config, models: Path, *, schema: str) -> Casting:
@@ -97,6 +98,11 @@ def watch_over(keeper: DriftKeeper, read: Reader, casting: Casting) -> None:
         return
     judged = (each for each in read.judged(champion.model_id) if each.decided_at >= since)
     keeper.begin(champion.model_id, judged)
+
+
+def begin_blend(batch: Batch) -> None:
+    """Let a new champion begin with a blend that prefers nobody, from the transaction in which it begins."""
+    batch.put_state(BLEND_KEY, ForecastBlend(BLENDED).checkpoint())
 
 
 def stored_blend(read: Reader) -> ForecastBlend:

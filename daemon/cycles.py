@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.casting import MODELS, standing_in
+from daemon.casting import MODELS, begin_blend, standing_in
 from daemon.config import Config
 from domain.clock import EPOCH
 from domain.errors import InvalidInput
@@ -27,6 +27,7 @@ SAMPLES: Final = "samples"
 """The folder of samples collected from backtests, beside an account's journal."""
 TRAINING: Final = "training"
 """The folder of the training under way."""
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,12 +72,16 @@ def training_settings_of(config: Config, bar: timedelta) -> TrainingSettings:
     )
 
 
-def collected_samples(read: Reader, account: Account, *, limit: int | None = None) -> SampleTable:
+def collected_samples(
+    read: Reader, account: Account, *, limit: int | None = None, until: datetime | None = None
+) -> SampleTable:
     """The account's own samples, the first `limit` of them, and those collected from backtests, as far back as they are
-    kept before the newest of them."""
+    kept before the newest of them; none that was resolved after `until`."""
     own = table_of(read.samples(limit), account.schema)
     more = load(account.folder / SAMPLES, schema=account.schema).table
-    tables = [table for table in (own, more) if table is not None and len(table)]
+    if until is not None:
+        own, more = (table.take(table.resolved_at <= (until - EPOCH) // _MICROSECOND) for table in (own, more))
+    tables = [table for table in (own, more) if len(table)]
     if not tables:
         return own
     whole = merged(tables)
@@ -94,8 +99,8 @@ def verdict_error(read: Reader, config: Config, table: SampleTable, now: datetim
 
 
 def spent_errors(read: Reader) -> Sequence[Spent]:
-    """Every verdict that was tested, in order of time."""
-    verdicts = read.evaluations(EvaluationKind.VERDICT)
+    """Every verdict that was tested, in order of time: a clock that was set back changes the journal's order."""
+    verdicts = sorted(read.evaluations(EvaluationKind.VERDICT), key=lambda each: each.at)
     found: list[Spent] = []
     for each in verdicts:
         alpha = each.document["spent"]
@@ -120,8 +125,9 @@ def prepared(read: Reader, account: Account, table: SampleTable, now: datetime) 
 
 
 def job_of(read: Reader, account: Account, file: Path, table: SampleTable, now: datetime) -> TrainingJob:
-    """What is to be done with a file that holds the samples of `table`."""
-    standing = standing_in(read, account.config)
+    """What is to be done with a file that holds the samples of `table`; who is to be beaten spoke at `now`, which may
+    lie back where a training was broken off."""
+    standing = standing_in(read, account.config, until=now)
     return TrainingJob(
         samples=file,
         models=account.models,
@@ -146,9 +152,15 @@ def written_down(
         batch.add(evaluation)
     for event in conclusion.events:
         batch.add(event)
+    if conclusion.deployed is not None:
+        begin_blend(batch)
     return conclusion, batch
 
 
 def _pinned(read: Reader, model_id: str | None) -> Pinned | None:
     record = None if model_id is None else read.model(model_id)
-    return None if record is None else Pinned(model_id=record.model_id, sha256=record.sha256)
+    if record is None:
+        return None
+    verdicts = read.evaluations(EvaluationKind.VERDICT, model_id=record.model_id)
+    tests = sum(1 for each in verdicts if each.document["spent"])
+    return Pinned(model_id=record.model_id, sha256=record.sha256, tests=tests)

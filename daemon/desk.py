@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from daemon.api.desk import Condition, Document
+from daemon.api.desk import Condition, Document, TrainingPort
+from daemon.casting import standing_in
+from daemon.cycles import Account
+from daemon.jobs.training import recast
+from daemon.learn.ask import shortage
+from daemon.learn.rollback import rollback_of, told
 from daemon.logs import scrub
 from daemon.wiring import Trading
 from domain.clock import Clock
 from domain.decisions import ExitCause
+from domain.errors import Refused
 from domain.holds import Hold
+from domain.identity import digest
+from domain.records import Command
 from journal.batch import Batch
 from trading.rebase import rebase
 from trading.resuming import resume
 from trading.trades import Trade
 from trading.valuation import floating_profit
+
+RETRAIN: Final = "retrain_model"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LearningDesk:
+    """What commands about models work on. `aside` reads the journal on another thread, which a replay has none of."""
+
+    training: TrainingPort
+    account: Account
+    aside: bool
 
 
 class ServiceDesk:
@@ -30,12 +51,15 @@ class ServiceDesk:
         overdue: Callable[[], tuple[str, ...]],
         ready: Callable[[], bool],
         mode: str,
+        learning: LearningDesk | None = None,
     ) -> None:
+        """`learning` None refuses commands about models: then none are trained here."""
         self._trading = trading
         self._clock = clock
         self._overdue = overdue
         self._ready = ready
         self._mode = mode
+        self._learning = learning
 
     async def status(self) -> Document:
         session = self._trading.session
@@ -102,6 +126,35 @@ class ServiceDesk:
             await self._trading.session.settle()
         return {"reset": str(reset.amount), "balance": str(self._trading.session.books.balance)}
 
+    async def retrain(self, *, who: str, why: str, force: bool) -> Document:
+        learning, session = self._learns(), self._trading.session
+        async with session.one_at_a_time:
+            if learning.training.under_way is not None:
+                raise Refused("a training is under way already; `ratchet learn history` tells what comes of it")
+            await session.settle()
+            short = "" if force else await self._shortage(learning)
+            if short:
+                raise Refused(short)
+            now, by, cause = self._clock.now(), scrub(who), scrub(why)
+            batch = Batch()
+            command_id = digest("command", RETRAIN, by, cause, now.isoformat())
+            arguments = {"force": str(force).lower()}
+            batch.add(Command(command_id=command_id, at=now, name=RETRAIN, who=by, why=cause, arguments=arguments))
+            asked = await learning.training.ask(cause, now, by=by)
+            await session.execute([], batch)
+        return {"asked": asked}
+
+    async def roll_back(self, *, who: str, why: str) -> Document:
+        learning, session = self._learns(), self._trading.session
+        async with session.one_at_a_time:
+            await session.settle()
+            now, account = self._clock.now(), learning.account
+            standing = standing_in(self._trading.journal.read, account.config)
+            self._trading.writer.defer(rollback_of(standing, who=scrub(who), why=scrub(why), at=now))
+            await recast(self._trading, account, now, fresh_blend=True)
+            await session.settle()
+        return told(standing)
+
     def healthy(self) -> Condition:
         overdue = self._overdue()
         return Condition(not overdue, f"overdue: {', '.join(overdue)}" if overdue else "")
@@ -109,6 +162,18 @@ class ServiceDesk:
     def ready(self) -> Condition:
         ready = self._ready()
         return Condition(ready, "" if ready else "reconciliation with the venue has not succeeded yet")
+
+    def _learns(self) -> LearningDesk:
+        if self._learning is None:
+            raise Refused("no models are trained here: training.enabled is false")
+        return self._learning
+
+    async def _shortage(self, learning: LearningDesk) -> str:
+        """Reading samples may take a while; where there is a thread for it, the loop need not wait."""
+        read = self._trading.journal.read
+        if not learning.aside:
+            return shortage(read, learning.account)
+        return await asyncio.to_thread(shortage, read, learning.account)
 
     def _position(self, trade: Trade, now: datetime) -> dict[str, Any]:
         position = trade.position

@@ -14,7 +14,7 @@ from typing import Final
 
 from daemon.clock import LiveClock
 from daemon.config import Config
-from daemon.desk import ServiceDesk
+from daemon.desk import LearningDesk, ServiceDesk
 from daemon.drive import play_due_moments
 from daemon.jobs.data_quality import DataQuality
 from daemon.jobs.learning import DailyEvaluation, learning_jobs
@@ -134,6 +134,7 @@ class _Service:
         self._feed = source.feed
         self._metrics = make_metrics(self._feed, source.currency, source.counts)
         self._writer = TimedWriter(ThreadWriter(journal), self._metrics.service.committed)
+        self._learning_desk: LearningDesk | None = None
         self._trading = self._wired(journal)
 
     def _wired(self, journal: Journal) -> Trading:
@@ -217,6 +218,7 @@ class _Service:
             overdue=self._watchdog.overdue,
             ready=lambda: self._is_ready,
             mode="live",
+            learning=self._learning_desk,
         )
         port = await self._exits.enter_async_context(
             api_served(
@@ -277,6 +279,7 @@ class _Service:
         account = account_of(self._trading, self._paths.folder, self._config)
         trainer = process_trainer(account)
         training = Training(self._trading, account, trainer, self._metrics, inline=False)
+        self._learning_desk = LearningDesk(training=training, account=account, aside=True)
         self._exits.push_async_callback(training.close)
         evaluation = DailyEvaluation(self._trading, account, self._metrics, snapshots, simulated=False)
         return learning_jobs(training, evaluation, self._config.schedule, self._feed.timeframe.span)

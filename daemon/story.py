@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.config import Config
-from daemon.desk import ServiceDesk
+from daemon.desk import LearningDesk, ServiceDesk
 from daemon.drive import ReplayDriver
 from daemon.jobs.learning import DailyEvaluation, learning_jobs
 from daemon.jobs.standing import standing_jobs
@@ -83,15 +83,14 @@ async def _play(story: Story, journal: Journal) -> Summary:
         stopwatch, played = time.monotonic(), _Played(snapshots)
         try:
             await start(trading)
-            jobs = standing_jobs(
-                trading, metrics, snapshots, story.config, _learning(story, trading, metrics, snapshots)
-            )
+            learning, desk = _learning(story, trading, metrics, snapshots)
+            jobs = standing_jobs(trading, metrics, snapshots, story.config, learning)
             schedule = ReplaySchedule(jobs, start=began, bar=feed.timeframe.span)
             driver = ReplayDriver(
                 trading=trading, clock=clock, schedule=schedule, speed=story.speed, ticked=played.tick
             )
             async with AsyncExitStack() as serving:
-                await _serve(story, trading, clock, metrics, driver, serving)
+                await _serve(story, trading, clock, metrics, driver, desk, serving)
                 finished = await _until_stopped(driver)
         finally:
             await trading.broker.close()
@@ -106,14 +105,17 @@ async def _play(story: Story, journal: Journal) -> Summary:
     )
 
 
-def _learning(story: Story, trading: Trading, metrics: Metrics, snapshots: Snapshots) -> tuple[Job, ...]:
+def _learning(
+    story: Story, trading: Trading, metrics: Metrics, snapshots: Snapshots
+) -> tuple[tuple[Job, ...], LearningDesk | None]:
     """The learning cycle of a simulated-time run: trained in place, in effect when its simulated time has come."""
     if not story.config.training.enabled:
-        return ()
+        return (), None
     account = account_of(trading, story.paths.folder, story.config)
     training = Training(trading, account, InlineTrainer(), metrics, inline=True, simulated=True)
     evaluation = DailyEvaluation(trading, account, metrics, snapshots, simulated=True)
-    return learning_jobs(training, evaluation, story.config.schedule, trading.session.view.timeframe.span)
+    jobs = learning_jobs(training, evaluation, story.config.schedule, trading.session.view.timeframe.span)
+    return jobs, LearningDesk(training=training, account=account, aside=False)
 
 
 def _setup(story: Story, journal: Journal, clock: SteppedClock, metrics: Metrics, observer: Observers) -> Setup:
@@ -139,6 +141,7 @@ async def _serve(
     clock: SteppedClock,
     metrics: Metrics,
     driver: ReplayDriver,
+    learning: LearningDesk | None,
     serving: AsyncExitStack,
 ) -> None:
     """Serve what was asked for until `serving` is left; the same commands work on a replay as on a live run."""
@@ -149,7 +152,9 @@ async def _serve(
         return
     from daemon.serving import api_served  # noqa: PLC0415 - only who serves pays for FastAPI
 
-    desk = ServiceDesk(trading=trading, clock=clock, overdue=tuple, ready=lambda: True, mode=story.title)
+    desk = ServiceDesk(
+        trading=trading, clock=clock, overdue=tuple, ready=lambda: True, mode=story.title, learning=learning
+    )
     await serving.enter_async_context(
         api_served(
             desk,

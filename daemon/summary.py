@@ -11,8 +11,10 @@ from typing import Any
 from backtest.statistics import Statistics, periods_per_year_of, summarise
 from daemon.wiring import Trading
 from domain.decisions import Outcome, OutcomeKind
+from domain.learning import EvaluationKind
 from domain.records import CashKind, EquityPoint
 from journal.reader import Reader
+from learning.filter import SignalFilter
 from learning.online import OnlineReport
 from trading.view import MarketView
 
@@ -40,6 +42,11 @@ class Summary:
     real_less_shadow_r: float | None
     model: OnlineReport
     sized_by_model: int
+    champion: str | None
+    """Who speaks at the end: a deployed model, or the online one where it is followed without that; None where nobody
+    does."""
+    trainings: int
+    last_training: str
     holds: Mapping[str, int]
     resumed_by_simulated_operator: int
     incidents: Mapping[str, int]
@@ -77,7 +84,12 @@ class Summary:
             "outcomes": self.counts["outcomes"],
             "samples": self.counts["samples"],
             "online_updates": self.model.updates,
-            "model": _model_json(self.model, self.sized_by_model),
+            "model": {
+                **_model_json(self.model, self.sized_by_model),
+                "champion": self.champion,
+                "trainings": self.trainings,
+                "last_training": self.last_training,
+            },
             "statistics": asdict(self.statistics),
             "shadow_mean_r": self.shadow_r,
             "real_less_shadow_r": self.real_less_shadow_r,
@@ -111,6 +123,7 @@ def summarise_run(
     shadows = {outcome.decision_id: outcome for outcome in outcomes if outcome.kind is OutcomeKind.SHADOW}
     deposits = sum((cash.amount for cash in read.cash() if cash.kind is CashKind.DEPOSIT), Decimal(0))
     statistics = _statistics(real, points, session.view)
+    trainings = read.evaluations(EvaluationKind.TRAINING)
     return Summary(
         title=title,
         currency=trading.currency,
@@ -127,6 +140,9 @@ def summarise_run(
         real_less_shadow_r=_mean(_differences(real, shadows)),
         model=session.aftermath.model.report(),
         sized_by_model=read.decided_with_model(),
+        champion=_speaker(session.aftermath.model),
+        trainings=len(trainings),
+        last_training=str(trainings[-1].document["reason"]) if trainings else "",
         holds=dict(sorted(Counter(hold.cause.value for hold in read.holds()).items())),
         resumed_by_simulated_operator=sum(1 for each in read.commands() if each.simulated),
         incidents=_incidents(read),
@@ -140,6 +156,12 @@ def summarise_run(
         notes=session.feed.report.notes,
         extra=dict(extra or {}),
     )
+
+
+def _speaker(model: SignalFilter) -> str | None:
+    if model.cast.champion is not None:
+        return model.cast.champion.model_id
+    return model.online.model if model.cast.online_speaks else None
 
 
 def _statistics(real: list[Outcome], points: list[EquityPoint], view: MarketView) -> Statistics:

@@ -79,14 +79,15 @@ def _learning(summary: Summary, console: Console) -> None:
         f"learning   {model.updates:,} online updates of {model.model}; log-loss of what it said at decision time "
         f"{_plain(line.log_loss)} against {_plain(line.base_rate_log_loss)} for the base rate, AUC {_plain(line.auc)}"
     )
-    if model.may_speak:
-        late = model.speaking
-        console.print(
-            f"           since it may speak: {_plain(late.log_loss)} against {_plain(late.base_rate_log_loss)} over "
-            f"{late.scored:,} labels; {summary.sized_by_model} trades were sized by it"
-        )
+    if summary.champion is not None:
+        told = f"{summary.champion} speaks; {summary.sized_by_model} trades were sized by what a model said"
+    elif model.may_speak:
+        told = "nothing is deployed: it is heard, not followed"
     else:
-        console.print(f"           it passes signals through unchanged: {model.why_silent}")
+        told = f"it passes signals through unchanged: {model.why_silent}"
+    console.print(f"           {told}")
+    if summary.trainings:
+        console.print(f"           {summary.trainings} trainings; the last: {summary.last_training}")
 
 
 def _holds(summary: Summary, console: Console) -> None:

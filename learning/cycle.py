@@ -1,7 +1,8 @@
 """What follows from a training's answer: who is deployed, who goes on challenging, who retires, and why in a sentence.
 
 Pure: an answer and the present standing in, facts for the journal out. The same answer gives the same facts, whenever
-it is read, so a cycle that was broken off between its answer and its commit is concluded again without a trace.
+it is read, so a cycle that was broken off between its answer and its commit is concluded again without a trace. An
+answer that compared with somebody who speaks no more deploys nobody; a cycle without a verdict changes nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any
 
 from domain.errors import InvalidInput
 from domain.identity import digest
-from domain.learning import Evaluation, EvaluationKind, ModelEvent, ModelEventKind, ModelRecord
+from domain.learning import ONLINE, Evaluation, EvaluationKind, ModelEvent, ModelEventKind, ModelRecord
 from learning.registry.state import Place, Standing
 
 DAEMON = "daemon"
+UNFILTERED = "unfiltered trading"
 
 _KNOWN = {
     Place.CHAMPION: "which is the current model",
@@ -46,6 +48,7 @@ def concluded(
         record = _record(answer["record"])
         deploy, challenge = answer["deploy"], answer["challenge"]
         reason, cycle = str(answer["reason"]), str(answer["cycle"])
+        against, judged = answer["against"], bool(answer["verdicts"])
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidInput(f"a training's answer cannot be read: {error!r}") from error
     new = None if record is None else record.model_id
@@ -54,10 +57,15 @@ def concluded(
     if known is not None:
         deploy, challenge = (None if each == new else each for each in (deploy, challenge))
         reason = f"the same samples gave {new} again, {known}" if deploy is None else reason
+    speaking = None if standing.champion == ONLINE else standing.champion
+    if deploy is not None and speaking != against:
+        reason = f"{deploy} was judged against {against or UNFILTERED}, and by now {speaking or UNFILTERED} speaks"
+        deploy, challenge = None, deploy
     told: list[tuple[str, ModelEventKind, str]] = []
     if record is not None and place is Place.UNKNOWN:
         told.append((record.model_id, ModelEventKind.REGISTERED, f"trained on {record.samples} samples"))
-    told.extend(_changes(standing, new if known is None else None, deploy, challenge, reason))
+    if judged:
+        told.extend(_changes(standing, new if known is None else None, deploy, challenge, reason))
     events = tuple(
         ModelEvent(
             event_id=digest("model_event", cycle, kind, model_id),
@@ -94,7 +102,7 @@ def _changes(
     if deploy is not None:
         found.append((deploy, ModelEventKind.DEPLOYED, reason))
     if challenge is not None and challenge != waiting:
-        found.append((challenge, ModelEventKind.CHALLENGING, "promising, and not yet proven better"))
+        found.append((challenge, ModelEventKind.CHALLENGING, "it waits for its verdict in the shadow"))
     return found
 
 

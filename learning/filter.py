@@ -135,10 +135,15 @@ class SignalFilter:
         """Let the online learner and the blend take a label in, each scored by what it said at the decision."""
         forecasts = {each.role: each for each in self._open.pop(sample.decision_id, ())}
         batch, online = forecasts.get(PredictionRole.CHAMPION), forecasts.get(PredictionRole.ONLINE)
-        if batch is not None and said.base_rate is not None and batch.model_id == said.model:
+        champion = self.cast.champion
+        if batch is not None and said.base_rate is not None and champion and batch.model_id == champion.model_id:
             members = {BATCH: batch.forecast, ONLINE: None if online is None else online.forecast}
             self.blend.update(members, said.base_rate, sample.label, sample.weight)
-        heard = said if batch is None else replace(_unheard(said), forecast=None if online is None else online.forecast)
+        if batch is None:
+            return self.online.learn(sample, _as_if_heard(said))
+        heard = replace(_unheard(said), forecast=None)
+        if online is not None:
+            heard = replace(heard, forecast=online.forecast, threshold=online.threshold)
         return self.online.learn(sample, heard)
 
     def snapshot(self) -> Callable[[], str]:
@@ -148,21 +153,22 @@ class SignalFilter:
     # -- the champion -----------------------------------------------------------------------------------------
 
     def _of_champion(self, champion: LoadedModel, features: FeatureVector, online: MlView) -> Heard:
+        others = self._listeners(features)
+        if online.forecast is not None:
+            others.append(_online_said(online))
         try:
-            own = champion.predict(features.values)
+            own = self._asked(champion, features)
         except InvalidInput as fault:
             self.faults[champion.model_id] = str(fault)
-            return Heard(view=replace(_unheard(online), why=str(fault), forecast=None, base_rate=None))
+            return Heard(view=replace(_unheard(online), why=str(fault)), said=tuple(others))
         mine = Said(
             model_id=champion.model_id,
             role=PredictionRole.CHAMPION,
             forecast=own,
             threshold=champion.threshold,
         )
-        said = [mine, *self._listeners(features)]
-        if online.forecast is not None:
-            said.append(_online_said(online))
-        probability = self._blended(own, online.forecast)
+        # A learner that may not speak by itself yet is no second opinion either.
+        probability = self._blended(own, online.probability)
         view = MlView(
             verdict=MlClass.PROFITABLE if probability >= champion.threshold else MlClass.UNPROFITABLE,
             probability=probability,
@@ -173,7 +179,13 @@ class SignalFilter:
             forecast=probability,
             base_rate=online.base_rate if online.base_rate is not None else self.online.base_rate,
         )
-        return Heard(view=view, said=tuple(said))
+        return Heard(view=view, said=(mine, *others))
+
+    def _asked(self, model: LoadedModel, features: FeatureVector) -> float:
+        """A bundle's own forecast; raises `InvalidInput` where it cannot have one of these features."""
+        if features.schema != model.manifest.schema:
+            raise InvalidInput(f"model {model.model_id} takes the features {model.manifest.schema}, not others")
+        return model.predict(features.values)
 
     def _blended(self, own: float, online: float | None) -> float:
         if not self._blends:
@@ -191,7 +203,7 @@ class SignalFilter:
             if model is None:
                 continue
             try:
-                forecast = model.predict(features.values)
+                forecast = self._asked(model, features)
             except InvalidInput as fault:
                 self.faults[model.model_id] = str(fault)  # it is judged only by what it said
                 continue
@@ -204,6 +216,19 @@ def _unheard(view: MlView) -> MlView:
     if view.verdict is MlClass.UNKNOWN:
         return view
     return replace(view, verdict=MlClass.UNKNOWN, probability=None, confidence=None, why=NOT_DEPLOYED)
+
+
+def _as_if_heard(view: MlView) -> MlView:
+    """What a gated learner would have said aloud: it is scored, and learns, as one that is followed."""
+    if view.why != NOT_DEPLOYED or view.forecast is None:
+        return view
+    return replace(
+        view,
+        verdict=MlClass.PROFITABLE if view.forecast >= view.threshold else MlClass.UNPROFITABLE,
+        probability=view.forecast,
+        confidence=significant(2 * abs(view.forecast - 0.5)),
+        why="",
+    )
 
 
 def _online_said(view: MlView) -> Said:

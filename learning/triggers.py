@@ -117,11 +117,11 @@ class TriggerState:
     """What is known when triggers are asked.
 
     `trained_at` is when the last training ended, whatever came of it; `champion_trained_at` when the champion's
-    training ended (its age counts), None without one. `samples` lie in the window, `new` came since the last training (all of them before
-    the first). `accuracy` is the share of labels on the side the champion said and `base_rate` the share of winners
-    among the same samples; `success` the share of winners among signals that were let through, `break_even` the share
-    that merely pays its costs. `deployed_*` are the same figures at deployment. `findings` are those of drift, and
-    `fired` the triggers that fired before.
+    training ended (its age counts), None without a champion. `samples` lie in the window, `new` came since the last
+    training (all of them before the first). `accuracy` is the share of labels on the side the champion said and
+    `base_rate` the share of winners among the same samples; `success` the share of winners among signals that were let
+    through, `break_even` the share that merely pays its costs. `deployed_*` are the same figures at deployment.
+    `findings` are those of drift, and `fired` the triggers that fired before.
     """
 
     samples: int

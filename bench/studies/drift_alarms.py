@@ -16,15 +16,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 import numpy as np
 
 from domain.clock import EPOCH
 from learning.drift.calibration import calibration_drift
+from learning.drift.detectors import AdaptiveWindow, PageHinkley
 from learning.drift.features import feature_drift
 from learning.drift.findings import DriftFinding, DriftKind, agreement
-from learning.drift.stretches import DriftSample
-from learning.drift.watch import DriftWatch
+from learning.drift.stretches import DriftSample, Stretches
+from learning.drift.watch import STREAMS, DriftWatch, WatchSettings
 from learning.table import Floats, Ints, SampleTable
 
 OUTCOMES = 10_000
@@ -95,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.studies.drift_alarms", description=__doc__)
     parser.add_argument("--runs", type=int, default=60, help="stories for each line (default 60)")
     runs = parser.parse_args(arguments).runs
-    for line in (*_false_alarms(runs), *_delays(runs)):
+    for line in chain(_false_alarms(runs), _delays(runs)):
         print(line, flush=True)
 
 
@@ -110,7 +112,7 @@ def _false_alarms(runs: int) -> Iterator[str]:
             every, each = Counter[str](), Counter[str]()
             for seed in range(runs):
                 story = _story(seed, base, walk, None)
-                every.update(_name(finding) for _, finding in _watched(story, overlap=False))
+                every.update(_one_by_one(story))
                 each.update(_alarms(story, seed))
             if walk is not None:
                 cells = [f"{every[name] / runs:.2f}" for name in streams]
@@ -172,7 +174,7 @@ def _followed(story: Story, seed: int) -> Iterator[tuple[int, list[DriftFinding]
     table, row_of = _table(story, seed)
     reference = table.take(slice(0, REFERENCE_ROWS))
     forecasts = story.forecast[np.argsort(row_of)]
-    watched = _watched(story, overlap=True)
+    watched = _watched(story)
     known: list[DriftFinding] = []
     upcoming = next(watched, None)
     for place in range(REFERENCE_ROWS, OUTCOMES + 1, CHECK_EVERY):
@@ -192,20 +194,42 @@ def _followed(story: Story, seed: int) -> Iterator[tuple[int, list[DriftFinding]
         yield place, fresh, {name for name, window in windows.items() if agreement(known, now=now, window=window)}
 
 
-def _watched(story: Story, *, overlap: bool) -> Iterator[tuple[int, DriftFinding]]:
-    """What the watch found and after how many outcomes; without `overlap` each outcome poses as a label of its own."""
+def _watched(story: Story) -> Iterator[tuple[int, DriftFinding]]:
+    """What the watch found and after how many outcomes."""
     watch = DriftWatch()
     for place in range(len(story.label)):
-        resolved = EPOCH + timedelta(days=float(story.resolved[place]))
-        decided = EPOCH + timedelta(days=float(story.decided[place])) if overlap else resolved
-        sample = DriftSample(
-            decided_at=decided,
-            resolved_at=resolved,
-            label=int(story.label[place]),
-            forecast=float(story.forecast[place]),
-        )
-        for finding in watch.update(sample):
+        for finding in watch.update(_sample(story, place, overlap=True)):
             yield place, finding
+
+
+def _one_by_one(story: Story) -> Counter[str]:
+    """Alarms of each detector alone when every outcome is fed to it as an observation of its own."""
+    limits, stretches, counted = WatchSettings(), Stretches(), Counter[str]()
+    makers: dict[str, Callable[[], AdaptiveWindow | PageHinkley]] = {
+        "adwin": lambda: AdaptiveWindow(delta=limits.adwin_delta, scale=limits.scale),
+        "page_hinkley": lambda: PageHinkley(allowance=limits.allowance, limit=limits.limit, minimum=limits.minimum),
+    }
+    running = {(subject, name): make() for subject in STREAMS for name, make in makers.items()}
+    for place in range(len(story.label)):
+        alone = stretches.add(_sample(story, place, overlap=False))
+        values = {} if alone is None else alone._asdict()
+        for (subject, name), detector in running.items():
+            turn = detector.add(values[subject]) if subject in values else 0.0
+            if turn:
+                counted[f"{subject} {name}"] += turn * STREAMS[subject] >= 0
+                running[subject, name] = makers[name]()
+    return counted
+
+
+def _sample(story: Story, place: int, *, overlap: bool) -> DriftSample:
+    """One outcome; without `overlap` it poses as a label that lived for no time."""
+    resolved = EPOCH + timedelta(days=float(story.resolved[place]))
+    return DriftSample(
+        decided_at=EPOCH + timedelta(days=float(story.decided[place])) if overlap else resolved,
+        resolved_at=resolved,
+        label=int(story.label[place]),
+        forecast=float(story.forecast[place]),
+    )
 
 
 def _agreed(days: int) -> str:

@@ -44,6 +44,12 @@ class FlattenBody(CommandBody):
     instrument: Annotated[str, Field(min_length=1, max_length=40)] | None = None
 
 
+class RetrainBody(CommandBody):
+    """`force` trains also when next to nothing is new."""
+
+    force: bool = False
+
+
 def create_app(
     desk: Desk, token: Secret, *, version: str = "0.1.0", monotonic: Callable[[], float] = time.monotonic
 ) -> FastAPI:
@@ -52,6 +58,7 @@ def create_app(
     _add_condition_routes(app, desk)
     _add_reading_routes(app, desk)
     _add_command_routes(app, desk)
+    _add_learning_routes(app, desk)
     app.add_exception_handler(RatchetError, _told)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(Exception, _unexpected)
@@ -110,6 +117,18 @@ def _add_command_routes(app: FastAPI, desk: Desk) -> None:
     async def rebase(body: CommandBody) -> dict[str, Any]:
         """Start a new ledger from what the venue holds now, after it was reset."""
         return dict(await desk.rebase(who=body.who, why=body.why))
+
+
+def _add_learning_routes(app: FastAPI, desk: Desk) -> None:
+    @app.post("/v1/learn/retrain")
+    async def retrain(body: RetrainBody) -> dict[str, Any]:
+        """Train on what has come in, judge, and deploy what is better."""
+        return dict(await desk.retrain(who=body.who, why=body.why, force=body.force))
+
+    @app.post("/v1/learn/rollback")
+    async def rollback(body: CommandBody) -> dict[str, Any]:
+        """Let the champion before this one speak again, or nobody."""
+        return dict(await desk.roll_back(who=body.who, why=body.why))
 
 
 def _condition(condition: Condition, response: Response) -> dict[str, Any]:

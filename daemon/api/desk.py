@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 Document = Mapping[str, Any]
@@ -16,6 +17,19 @@ class Condition:
 
     ok: bool
     detail: str = ""
+
+
+class TrainingPort(Protocol):
+    """Whoever trains for the daemon. Both are asked under the session's lock."""
+
+    @property
+    def under_way(self) -> object | None:
+        """The training that was asked for and is not concluded; None when there is none."""
+        ...
+
+    async def ask(self, cause: str, at: datetime, *, by: str) -> str:
+        """Note that a training is wanted; what came of that, in a sentence."""
+        ...
 
 
 class Desk(Protocol):
@@ -48,6 +62,14 @@ class Desk(Protocol):
 
     async def rebase(self, *, who: str, why: str) -> Document:
         """Start a new ledger from what the venue holds now; only where a hold calls for it."""
+        ...
+
+    async def retrain(self, *, who: str, why: str, force: bool) -> Document:
+        """Ask for a training; without `force` only when there is enough to learn that is new."""
+        ...
+
+    async def roll_back(self, *, who: str, why: str) -> Document:
+        """Let the champion before this one speak again, or nobody where there was none."""
         ...
 
     def healthy(self) -> Condition:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from daemon.cli import learn_cycle, learn_reports
+from daemon.cli.learn_output import configured, print_training, teller
 from daemon.cli.options import AccountName, AsJson, ConfigFiles, JournalPath, Limit, Settings, StateDirectory, Who, Why
 
 if TYPE_CHECKING:
-    from daemon.config import Config
     from learning.training.settings import TrainingSettings
 
 PANEL = "Learning"
@@ -30,6 +30,8 @@ def register(app: typer.Typer) -> None:
     group.callback()(_group)
     for verb in (train, models, history, rollback, export):
         group.command()(verb)
+    learn_cycle.register_cycle(group)
+    learn_reports.register_reports(group)
     app.add_typer(group, name="learn", rich_help_panel=PANEL)
 
 
@@ -78,14 +80,14 @@ def train(
         return replace(settings, **{name: value for name, value in changes.items() if value is not None})
 
     options = TrainOptions(
-        config=_config(config, set_), samples=samples, state=state, change=change, by=who or user_name()
+        config=configured(config, set_), samples=samples, state=state, change=change, by=who or user_name()
     )
-    answer = trained(options, LiveClock().now(), dict(os.environ), _teller(quiet=json_))
+    answer = trained(options, LiveClock().now(), dict(os.environ), teller(quiet=json_))
     answer.pop("record", None)
     if json_:
         print_json(answer)
     else:
-        _print_training(answer)
+        print_training(answer)
 
 
 def models(
@@ -154,7 +156,7 @@ def rollback(
     from daemon.paths import DaemonAddress  # noqa: PLC0415
     from signals.features import SCHEMA_HASH  # noqa: PLC0415
 
-    loaded, by = _config(config, set_), who or user_name()
+    loaded, by = configured(config, set_), who or user_name()
     address = DaemonAddress.read(learning_paths(loaded, os.environ, state, SCHEMA_HASH).daemon)
     if address is not None and address.alive:
         done = command(address, "learn/rollback", {"who": by, "why": why.strip()})
@@ -180,7 +182,7 @@ def export(
     from daemon.cli.target import Target, opened  # noqa: PLC0415
     from daemon.learn.show import exported  # noqa: PLC0415
 
-    loaded = _config(config, set_)
+    loaded = configured(config, set_)
     with opened(Target(journal=journal, account=account, state=state)) as (path, open_journal):
         done = exported(open_journal.read, path.parent, loaded, file)
     if json_:
@@ -189,56 +191,5 @@ def export(
         print_facts([(name, str(value)) for name, value in done.items()])
 
 
-def _config(files: list[Path] | None, flags: list[str] | None) -> Config:
-    from daemon.config import load  # noqa: PLC0415 - other verbs do not pay for it
-
-    return load(files or [], environ=os.environ, flags=flags or []).config
-
-
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _teller(*, quiet: bool) -> Any:
-    """Progress as lines on stderr."""
-
-    def told(step: str, done: int, of: int) -> None:
-        sys.stderr.write(f"{step} ({done} of {of})\n" if of > 1 else f"{step}\n")
-        sys.stderr.flush()
-
-    return (lambda *_: None) if quiet else told
-
-
-def _print_training(answer: dict[str, Any]) -> None:
-    from daemon.cli.output import Column, figure, print_facts, print_table  # noqa: PLC0415 - as above
-
-    print_facts(
-        [
-            ("samples", f"{answer['samples']:,}"),
-            ("trials", str(answer["trials"])),
-            ("model", answer["model"] or "none"),
-            ("AUC", _with_interval(answer["auc"], answer["auc_ci"], 3)),
-            ("Brier", figure(answer["brier"], 4)),
-            ("threshold", figure(answer["threshold"], 3)),
-            ("R a trade, filtered", figure(answer["ev_filtered"], 3, signed=True)),
-            ("R a trade, unfiltered", figure(answer["ev_unfiltered"], 3, signed=True)),
-            ("gain", _with_interval(answer["ev_gain"], answer["ev_gain_ci"], 3)),
-            ("deployed", "yes" if answer["deployed"] else "no"),
-            ("why", answer["reason"]),
-            *(("note", note) for note in answer["notes"]),
-        ]
-    )
-    columns = [Column("candidate"), Column("log-loss", number=True), Column("R a signal", number=True)]
-    rows = (
-        (each["candidate"], f"{each['log_loss']:.4f}", f"{each['ev_per_signal']:+.3f}") for each in answer["candidates"]
-    )
-    print_table("candidates, out of fold", columns, rows)
-
-
-def _with_interval(value: float | None, interval: list[float] | None, digits: int) -> str:
-    from daemon.cli.output import figure  # noqa: PLC0415 - as above
-
-    if interval is None or value is None:
-        return figure(value, digits)
-    low, high = (figure(each, digits) for each in interval)
-    return f"{figure(value, digits)} ({low} to {high})"

@@ -13,10 +13,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from daemon.casting import standing_in
+from daemon.casting import begin_blend, standing_in
 from daemon.config.sections import ScheduleSection
 from daemon.cycles import Account
 from daemon.jobs.training import Training, recast
+from daemon.learn.evaluate import comprehensive_evaluation
 from daemon.metrics import Metrics
 from daemon.schedule import At, Job, between_scans, standard_job
 from daemon.watching import Snapshots
@@ -25,7 +26,7 @@ from domain.clock import EPOCH
 from domain.identity import digest
 from domain.learning import Evaluation, EvaluationKind, JudgedPrediction, ModelEvent, ModelEventKind
 from journal.batch import Batch
-from learning.cycle import DAEMON
+from learning.cycle import DAEMON, UNFILTERED
 from learning.judgement.blocks import time_blocks
 from learning.judgement.verdict import Opinion, Verdict, judge
 from learning.registry.state import Standing
@@ -36,7 +37,6 @@ BACK_RESOLVED: Final = 100
 BACK_TAKEN: Final = 20
 CONFIRMED_BY: Final = 20
 """Signals let through since the last confirmation that can confirm a champion again."""
-UNFILTERED: Final = "unfiltered trading"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -57,22 +57,38 @@ class DailyEvaluation:
         self._snapshots.measure_model()
         await self._trading.writer.flush()
         standing = standing_in(self._trading.journal.read, self._account.config)
-        if standing.champion is None or standing.since is None:
+        since = 0.0 if standing.champion is None or standing.since is None else (standing.since - EPOCH).total_seconds()
+        self._metrics.learning.champion_since(since)
+        if standing.champion is None or standing.since is None or self._is_done(at):
             return None
         champion = self._since(standing.champion, standing.since)
         rival, said = self._rival(standing, champion)
         verdict = _taken_back(champion, said)
-        event = _event(standing, verdict, rival, at, simulated=self._simulated)
+        event = _event(standing, verdict, rival, at, fresh=_fresh(champion, standing), simulated=self._simulated)
         sentence = event.reason if event is not None else f"{standing.champion} stays: {verdict.reason}"
         batch = Batch()
         batch.add(_evaluation(standing, verdict, rival, sentence, at))
         if event is not None:
             batch.add(event)
+        changed = event is not None and event.kind is ModelEventKind.ROLLED_BACK
+        if changed:
+            begin_blend(batch)
         self._trading.writer.defer(batch)
         self._metrics.learning.evaluated(champion_ev=verdict.ev_champion, unfiltered_ev=verdict.ev_unfiltered)
-        changed = event is not None and event.kind is ModelEventKind.ROLLED_BACK
         await recast(self._trading, self._account, at, fresh_blend=changed)
         return sentence
+
+    async def comprehensive(self, at: datetime) -> None:
+        """Everything there is to say of the models and their samples, written down."""
+        await self._trading.writer.flush()
+        batch = Batch()
+        batch.add(comprehensive_evaluation(self._trading.journal.read, self._account, at))
+        self._trading.writer.defer(batch)
+
+    def _is_done(self, at: datetime) -> bool:
+        """Whether this evaluation is written down already: after a crash a replay runs it again."""
+        newest = self._trading.journal.read.evaluations(EvaluationKind.DAILY, limit=1, newest_first=True)
+        return bool(newest) and newest[0].at == at
 
     def _since(self, model_id: str, since: datetime) -> dict[str, JudgedPrediction]:
         judged = self._trading.journal.read.judged(model_id)
@@ -122,12 +138,21 @@ def _opinion(rows: Sequence[JudgedPrediction]) -> Opinion:
     return Opinion(p=np.where(consistent, p, takes.astype(np.float64)), threshold=threshold)
 
 
-def _event(standing: Standing, verdict: Verdict, rival: str, at: datetime, *, simulated: bool) -> ModelEvent | None:
+def _fresh(champion: dict[str, JudgedPrediction], standing: Standing) -> int:
+    """How many signals that the champion let through have become known since it was last confirmed."""
+    since = standing.confirmed_at
+    known = [each for each in champion.values() if since is None or each.resolved_at > since]
+    return sum(each.forecast >= each.threshold for each in known)
+
+
+def _event(
+    standing: Standing, verdict: Verdict, rival: str, at: datetime, *, fresh: int, simulated: bool
+) -> ModelEvent | None:
     """A rollback where the rival is better beyond chance, a renewal where the champion did not lose, else nothing."""
     if verdict.deploy:
         kind, name = ModelEventKind.ROLLED_BACK, rival
         reason = f"{standing.champion} fell behind {rival or UNFILTERED}: {verdict.reason}"
-    elif _confirmed(verdict):
+    elif fresh >= CONFIRMED_BY and _confirmed(verdict):
         kind, name = ModelEventKind.RENEWED, standing.champion or ""
         reason = f"{verdict.ev_champion:+.3f} R a trade over {verdict.champion_taken} signals let through"
     else:
@@ -145,7 +170,7 @@ def _event(standing: Standing, verdict: Verdict, rival: str, at: datetime, *, si
 
 def _confirmed(verdict: Verdict) -> bool:
     """Whether what the champion let through earned at least what all signals did."""
-    if verdict.ev_champion is None or verdict.ev_unfiltered is None or (verdict.champion_taken or 0) < CONFIRMED_BY:
+    if verdict.ev_champion is None or verdict.ev_unfiltered is None:
         return False
     return verdict.ev_champion >= verdict.ev_unfiltered
 
@@ -170,6 +195,7 @@ def learning_jobs(
         return await training.ask("the weekly retraining", at)
 
     async def monthly(at: datetime) -> str | None:
+        await evaluation.comprehensive(at)
         return await training.ask("the monthly retraining, regardless", at)
 
     return (

@@ -31,6 +31,9 @@ from learning.training.process import ProcessTrainer
 
 CYCLE_KEY: Final = "learning_cycle"
 """The training that is asked for or under way, as a document; `null` when there is none."""
+ASKED_AT: Final = "asked_at"
+"""Where a training's evaluation says when it was asked for: by it the same call, heard again after a crash, is
+known."""
 
 
 class Trainer(Protocol):
@@ -82,7 +85,7 @@ class Training:
         self._asked = Asked.read(trading.journal.read.state(CYCLE_KEY))
         self._task: asyncio.Task[dict[str, Any]] | None = None
         self._step = ""
-        self._answered = len(trading.session.aftermath.drift.findings)
+        self._looked_until = self._asked_until()
 
     @property
     def under_way(self) -> Asked | None:
@@ -93,8 +96,12 @@ class Training:
         if self._asked is not None:
             return f"a training is under way already ({self._asked.cause})"
         await self._trading.writer.flush()
+        answered = self._asked_until()
+        if answered is not None and at <= answered:
+            return f"a training that was asked for at {answered.isoformat()} is answered already"
         samples = self._trading.journal.read.counts()["samples"]
         self._asked = Asked(cause=cause, at=at, samples=samples, by=by)
+        self._looked_until = at
         self._keep(self._asked, Batch())
         return f"a training was asked for: {cause}"
 
@@ -123,20 +130,27 @@ class Training:
     # -- the parts --------------------------------------------------------------------------------------------
 
     async def _look_for_drift(self, at: datetime) -> str | None:
-        """A finding of drift calls for a challenger, once."""
+        """A finding of drift calls for a challenger, once: what was found before the last training was asked for is
+        answered by that one."""
         findings = self._trading.session.aftermath.drift.findings
-        if len(findings) <= self._answered:
-            self._answered = len(findings)
+        if not findings or (self._looked_until is not None and findings[-1].at <= self._looked_until):
             return None
-        self._answered = len(findings)
         return await self.ask(findings[-1].told, at)
+
+    def _asked_until(self) -> datetime | None:
+        """When the newest training was asked for that is under way or has been concluded."""
+        if self._asked is not None:
+            return self._asked.at
+        newest = self._trading.journal.read.evaluations(EvaluationKind.TRAINING, limit=1, newest_first=True)
+        asked_at = newest[0].document.get(ASKED_AT) if newest else None
+        return None if asked_at is None else datetime.fromisoformat(str(asked_at))
 
     async def _begin(self, asked: Asked) -> str | None:
         """Start the trainer; gives back why that cannot be."""
         await self._trading.writer.flush()
         read = self._trading.journal.read
         try:
-            table = await self._aside(collected_samples, read, self._account, limit=asked.samples)
+            table = await self._aside(collected_samples, read, self._account, limit=asked.samples, until=asked.at)
             job = await self._aside(prepared, read, self._account, table, asked.at)
         except InvalidInput as fault:
             return str(fault)
@@ -157,18 +171,17 @@ class Training:
     async def _conclude(self, asked: Asked, task: asyncio.Task[dict[str, Any]], at: datetime) -> str:
         self._task = None
         try:
-            answer = task.result()
+            answer = {**task.result(), "cause": asked.cause, ASKED_AT: asked.at.isoformat()}
+            conclusion, batch = written_down(
+                self._trading.journal.read,
+                self._account.config,
+                answer,
+                at=at,
+                by=asked.by,
+                simulated=self._simulated,
+            )
         except (TrainingFailed, InvalidInput) as fault:
             return self._failed(asked, str(fault), at)
-        read = self._trading.journal.read
-        conclusion, batch = written_down(
-            read,
-            self._account.config,
-            {**answer, "cause": asked.cause},
-            at=at,
-            by=asked.by,
-            simulated=self._simulated,
-        )
         self._keep(None, batch)
         self._asked = None
         self._metrics.learning.trained(answer, deployed=conclusion.deployed is not None)
@@ -185,7 +198,13 @@ class Training:
                 at=at,
                 kind=EvaluationKind.TRAINING,
                 model_id="",
-                document={"cause": asked.cause, "samples": asked.samples, "deployed": False, "reason": why},
+                document={
+                    "cause": asked.cause,
+                    ASKED_AT: asked.at.isoformat(),
+                    "samples": asked.samples,
+                    "deployed": False,
+                    "reason": why,
+                },
             )
         )
         self._keep(None, batch)

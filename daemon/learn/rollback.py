@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.casting import standing_in
+from daemon.casting import begin_blend, standing_in
 from daemon.config import Config
 from daemon.learn.account import opened_account
 from domain.errors import InvalidInput
@@ -52,6 +52,7 @@ def rollback_of(standing: Standing, *, who: str, why: str, at: datetime) -> Batc
             by=who,
         )
     )
+    begin_blend(batch)
     return batch
 
 

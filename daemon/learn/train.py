@@ -52,7 +52,7 @@ def train(options: TrainOptions, now: datetime, environ: Mapping[str, str], told
 def _trained(options: TrainOptions, opened: OpenAccount, now: datetime, told: Progress) -> dict[str, Any]:
     read, account = opened.journal.read, opened.account
     if options.samples is None:
-        job = prepared(read, account, collected_samples(read, account), now)
+        job = prepared(read, account, collected_samples(read, account, until=now), now)
     else:
         # A file is taken whole unless a window is asked for: nobody knows what its newest sample is to the user.
         job = job_of(read, account, options.samples.absolute(), read_samples(options.samples).table, now)

@@ -24,8 +24,9 @@ def time_blocks(decided_at: Ints, resolved_at: Ints) -> Ints:
     """The block of each row, counted from 0 in the order of time; times in microseconds, rows in order of decision.
 
     A block lasts as long as the label at the 90th percentile of label spans, and at least the 500th part of the whole
-    time. It is labels that overlap, not days: on short bars a day holds many stretches that share no label. Stretches without a decision make no block. Raises `InvalidInput` for rows out of order, a
-    label resolved before its decision, or no row at all.
+    time. It is labels that overlap, not days: on short bars a day holds many stretches that share no label. Stretches
+    without a decision make no block. Raises `InvalidInput` for rows out of order, a label resolved before its decision,
+    or no row at all.
     """
     if decided_at.shape != resolved_at.shape or decided_at.ndim != 1 or not len(decided_at):
         raise InvalidInput(f"{decided_at.shape} decisions and {resolved_at.shape} resolutions make no blocks")

@@ -19,10 +19,12 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pinned:
-    """A bundle as the journal knows it: its name and the hash its files must have."""
+    """A bundle as the journal knows it: its name, the hash its files must have, and how many verdicts on it were tested
+    so far."""
 
     model_id: str
     sha256: str
+    tests: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,18 @@ class TrainingJob:
             sort_keys=True,
         )
 
+    @property
+    def against(self) -> str | None:
+        """The model that a new one must beat; None for unfiltered trading."""
+        return None if self.champion is None else self.champion.model_id
+
+    def terms(self) -> str:
+        """All that the answer depends on beside the samples, wherever they and the bundles lie."""
+        document: dict[str, Any] = json.loads(self.to_json())
+        for place in ("samples", "models", "families"):
+            del document[place]
+        return json.dumps(document, sort_keys=True)
+
     @classmethod
     def from_json(cls, text: str) -> TrainingJob:
         """The job `to_json` wrote; raises `InvalidInput` for anything else."""
@@ -83,9 +97,11 @@ class TrainingJob:
             raise InvalidInput(f"a training job cannot be read: {error!r}") from error
 
 
-def _pin_document(pinned: Pinned | None) -> dict[str, str] | None:
-    return None if pinned is None else {"model_id": pinned.model_id, "sha256": pinned.sha256}
+def _pin_document(pinned: Pinned | None) -> dict[str, Any] | None:
+    if pinned is None:
+        return None
+    return {"model_id": pinned.model_id, "sha256": pinned.sha256, "tests": pinned.tests}
 
 
-def _pinned(document: Mapping[str, str] | None) -> Pinned | None:
-    return None if document is None else Pinned(model_id=document["model_id"], sha256=document["sha256"])
+def _pinned(document: Mapping[str, Any] | None) -> Pinned | None:
+    return None if document is None else Pinned(**document)

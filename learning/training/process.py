@@ -20,6 +20,7 @@ from domain.errors import TrainingFailed
 from learning.training.job import Progress, TrainingJob
 
 LONGEST_LINE: Final = 16_000_000
+KEPT: Final = 16_384
 SHOWN: Final = 400
 """Characters of a child's last words that are told."""
 
@@ -35,22 +36,7 @@ class ProcessTrainer:
 
     async def train(self, job: TrainingJob, told: Progress) -> dict[str, Any]:
         """The answer of `learning.training.trainer.run`; raises `TrainingFailed` when there is none."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        order = self.folder / "job.json"
-        order.write_text(job.to_json())
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "learning.training.worker",
-            str(order),
-            str(self.memory_mb),
-            str(self.niceness),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_environment(os.environ),
-            limit=LONGEST_LINE,
-        )
+        child = await self._started(job)
         answer: dict[str, Any] | None = None
         try:
             async with asyncio.timeout(self.deadline.total_seconds()):
@@ -58,11 +44,34 @@ class ProcessTrainer:
                 status = await child.wait()
         except TimeoutError:
             raise TrainingFailed(f"the training took longer than its {self.deadline} and was stopped") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingFailed(f"the training said what is no answer: {error!r}") from error
         finally:
             await _end(child)
         if answer is None:
             raise TrainingFailed(f"the training ended with status {status} and no answer: {words or 'it said nothing'}")
         return answer
+
+    async def _started(self, job: TrainingJob) -> asyncio.subprocess.Process:
+        order = self.folder / "job.json"
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            order.write_text(job.to_json())
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "learning.training.worker",
+                str(order),
+                str(self.memory_mb),
+                str(self.niceness),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=_environment(os.environ),
+                limit=LONGEST_LINE,
+            )
+        except OSError as error:
+            raise TrainingFailed(f"the training could not be started: {error.strerror or error}") from error
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -86,9 +95,13 @@ async def _answer(child: asyncio.subprocess.Process, told: Progress) -> dict[str
 
 
 async def _last_words(child: asyncio.subprocess.Process) -> str:
+    """The last line that it wrote; of all before it nothing is kept, however much that was."""
     if child.stderr is None:
         return ""
-    text = (await child.stderr.read()).decode(errors="replace").strip()
+    kept = b""
+    while chunk := await child.stderr.read(KEPT):
+        kept = (kept + chunk)[-KEPT:]
+    text = kept.decode(errors="replace").strip()
     return text.splitlines()[-1][-SHOWN:] if text else ""
 
 
@@ -102,7 +115,9 @@ class InlineTrainer:
     """Trains where it is called, for replays and simulations: no other process, no other thread."""
 
     async def train(self, job: TrainingJob, told: Progress) -> dict[str, Any]:
-        """The same answer as in a process of its own."""
+        """The same answer as in a process of its own: it goes through the same form on its way."""
         from learning.training.trainer import run  # noqa: PLC0415 - brings scikit-learn, which only a training needs
 
-        return run(job, told)
+        answer = run(TrainingJob.from_json(job.to_json()), told)
+        found: dict[str, Any] = json.loads(json.dumps(answer, allow_nan=False))
+        return found

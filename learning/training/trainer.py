@@ -31,28 +31,22 @@ from learning.training.job import Pinned, Progress, TrainingJob
 from learning.training.search import Ground, Trial, best_of, embargo_of, fitted, ground_of, tried
 from learning.training.settings import TrainingSettings
 from learning.validation.deflated import deflated_sharpe
-from learning.validation.folds import FEWEST_TRAINING_ROWS, verdict_split
+from learning.validation.folds import FEWEST_TRAINING_ROWS, Fold, verdict_split
 from learning.validation.overfitting import probability_of_overfitting
 from learning.validation.spans import Spans
 
 Answer = dict[str, Any]
+MOST_TESTS = 3
+"""So often a challenger is judged before a newer one takes its place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Judged:
-    """A model's verdict, and whether it is worth waiting for a better one."""
+    """A model's verdict. `learned_to_choose` is whether its cut-off leaves out any of what it was trained on."""
 
     model_id: str
     verdict: Verdict
-
-    @property
-    def promising(self) -> bool:
-        """It chooses among signals, and what it takes earned more than what is in place, as far as one can tell."""
-        verdict = self.verdict
-        in_place = verdict.ev_unfiltered if verdict.ev_champion is None else verdict.ev_champion
-        if verdict.ev_filtered is None or in_place is None or verdict.taken == verdict.resolved:
-            return False
-        return verdict.ev_filtered > in_place
+    learned_to_choose: bool
 
 
 def run(job: TrainingJob, told: Progress) -> Answer:
@@ -65,13 +59,12 @@ def run(job: TrainingJob, told: Progress) -> Answer:
     whole = read_samples(job.samples).table
     table = windowed(whole, job)
     settings = job.settings
-    cycle = digest("training", job.to_json(), *table.decision_id[[0, -1]] if len(table) else ("",), len(table))
-    basis: Answer = {"cycle": cycle, "samples": len(table), "alpha": job.alpha}
+    ends = table.decision_id[[0, -1]].tolist() if len(table) else []
+    cycle = digest("training", job.terms(), len(table), *ends)
+    basis: Answer = {"cycle": cycle, "samples": len(table), "alpha": job.alpha, "against": job.against}
     if len(table) < settings.minimum_samples:
         return {**basis, **_nothing(f"not trained: {len(table)} of {settings.minimum_samples} resolved samples")}
-    split = verdict_split(
-        Spans.of(table), share=settings.verdict_share, embargo=embargo_of(table, settings), lag=settings.lag
-    )
+    split = _window_of(table, settings)
     known, unseen = table.take(split.train), table.take(split.test)
     quality = quality_of(known, _demanded(settings), minimum_samples=FEWEST_TRAINING_ROWS)
     basis["quality"] = _plain(asdict(quality))
@@ -99,6 +92,14 @@ def run(job: TrainingJob, told: Progress) -> Answer:
         "record": _record(bundle, job.at),
         "window": {"from": _iso(unseen.decided_at[0]), "to": _iso(unseen.decided_at[-1]), "signals": len(unseen)},
     }
+
+
+def _window_of(table: SampleTable, settings: TrainingSettings) -> Fold:
+    """The untouched window and what may be learned before it: nothing of the window, not even how long its labels
+    took, has a say in that."""
+    before = table.take(slice(0, max(1, int(len(table) * (1 - settings.verdict_share)))))
+    embargo = embargo_of(before, settings)
+    return verdict_split(Spans.of(table), share=settings.verdict_share, embargo=embargo, lag=settings.lag)
 
 
 def _candidates(settings: TrainingSettings, samples: int, families: Mapping[str, Family]) -> tuple[Candidate, ...]:
@@ -137,17 +138,19 @@ def _without(table: SampleTable, dropped: tuple[str, ...]) -> SampleTable:
 
 def _verdicts(job: TrainingJob, table: SampleTable, new: LoadedModel) -> list[_Judged]:
     """The one that waits and the new model, each on what neither it nor the champion was trained on. The error that the
-    cycle may spend goes to the first of them that there is enough to judge by."""
+    cycle may spend is the waiting one's: the new model is tested only where none waits."""
     champion = _loaded(job, job.champion, table)
     waiting = _loaded(job, job.challenger, table)
-    models = {
-        model.model_id: model for model in (waiting, new) if model is not None and model.model_id != _id(champion)
-    }
-    judged: list[_Judged] = []
-    for model in models.values():
-        left = 0.0 if any(each.verdict.spent for each in judged) else job.alpha
-        judged.append(_Judged(model_id=model.model_id, verdict=_verdict(job, table, model, champion, alpha=left)))
-    return judged
+    models = {each.model_id: each for each in (waiting, new) if each is not None and each.model_id != _id(champion)}
+    first = next(iter(models), None)
+    return [
+        _Judged(
+            model_id=name,
+            verdict=_verdict(job, table, model, champion, alpha=job.alpha if name == first else 0.0),
+            learned_to_choose=bool(model.manifest.scores["left_out"]),
+        )
+        for name, model in models.items()
+    ]
 
 
 def _verdict(
@@ -195,13 +198,17 @@ def _id(model: LoadedModel | None) -> str | None:
 
 
 def _conclusion(job: TrainingJob, new: LoadedModel, judged: list[_Judged]) -> Answer:
-    """Who is deployed, who goes on challenging, and the figures of whom the sentence speaks about."""
-    winners = [each for each in judged if each.verdict.deploy]
-    winner = max(winners, key=lambda each: each.verdict.gain_bound or 0.0, default=None)
-    told = winner or judged[-1]
-    waiting = next((each for each in judged if each.model_id == (job.challenger and job.challenger.model_id)), None)
-    staying = waiting if waiting is not None and waiting.promising else judged[-1]
-    challenge = None if winner is not None or not staying.promising else staying.model_id
+    """Who is deployed, who goes on challenging, and the figures of whom the sentence speaks about.
+
+    Who challenges never depends on how a model did on signals that it has yet to be judged on: the one that waits keeps
+    its place until it was judged and lost, or was judged `MOST_TESTS` times; then the newest takes it.
+    """
+    winner = next((each for each in judged if each.verdict.deploy), None)
+    told = winner or next((each for each in judged if each.verdict.spent), judged[-1])
+    waiting = next((each for each in judged if job.challenger and each.model_id == job.challenger.model_id), None)
+    staying = waiting if waiting is not None and not _has_lost(waiting, job) else judged[-1]
+    keeps = winner is None and staying.learned_to_choose and not (staying is not waiting and _has_lost(staying, job))
+    challenge = staying.model_id if keeps else None
     return {
         "model": new.model_id,
         "threshold": new.threshold,
@@ -212,6 +219,15 @@ def _conclusion(job: TrainingJob, new: LoadedModel, judged: list[_Judged]) -> An
         "challenge": challenge,
         "reason": told.verdict.reason if winner is None else f"deployed {told.model_id}: {told.verdict.reason}",
     }
+
+
+def _has_lost(judged: _Judged, job: TrainingJob) -> bool:
+    """Whether a verdict that was tested leaves nothing to wait for."""
+    verdict, pinned = judged.verdict, job.challenger
+    if not verdict.spent:
+        return False
+    before = pinned.tests if pinned is not None and pinned.model_id == judged.model_id else 0
+    return before + 1 >= MOST_TESTS or verdict.ev_gain is None or verdict.ev_gain <= 0
 
 
 def _nothing(reason: str) -> Answer:
@@ -305,6 +321,7 @@ def _content(
             "trials": len(trials),
             "effective_samples": ground.effective,
             "candidate": chosen.candidate.label,
+            "left_out": int((chosen.calibrated < threshold).sum()),
         },
         importances={name: significant(float(each)) for name, each in zip(ground.names, importance.mean, strict=True)},
     )

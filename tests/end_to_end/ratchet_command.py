@@ -143,7 +143,8 @@ def verified(journal: Path) -> dict[str, str]:
     with Journal.open(journal, read_only=True) as opened:
         found = verify(opened)
     assert found.ok, [check for check in found.checks if not check.ok]
-    assert set(found.digest) == {"decisions", "orders", "fills", "outcomes", "samples"}
+    facts = {"decisions", "orders", "fills", "outcomes", "samples", "predictions", "model_events"}
+    assert set(found.digest) == facts
     return dict(found.digest)
 
 

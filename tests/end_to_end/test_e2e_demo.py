@@ -96,5 +96,6 @@ def test_the_whole_demo_closes_a_hundred_trades_over_eight_instruments(tmp_path:
     traded = "SELECT count(DISTINCT instrument) FROM outcomes WHERE kind = 'real'"
     assert count(journal, traded) >= 8
     assert document["model"]["may_speak"] is True
-    assert document["model"]["trades_sized_by_it"] > 0
+    assert document["model"]["trainings"] > 0
+    assert document["model"]["last_training"]
     verified_by_command(journal, tmp_path / "state")

@@ -304,7 +304,7 @@ def test_what_does_not_fit_together_is_refused_with_a_sentence() -> None:
             "effective": 10.0,
         }
         with pytest.raises(InvalidInput, match=sentence):
-            combine(**{**given_, **change})  # type: ignore[arg-type]
+            combine(**{**given_, **change})  # type: ignore[arg-type]  # one argument is wrong on purpose
     with pytest.raises(InvalidInput, match="fold 0 has no rows to fit"):
         combined_out_of_fold("voting", oof, y, w, X, NAMES, [(np.arange(0), np.arange(3))], effective=10)
 

@@ -89,7 +89,7 @@ def assert_same_bits(rows: list[Row], rules: OnlineSettings) -> None:
     for values, label, weight in rows:
         shown = river.usable(values)
         if shown:
-            assert model._learner.predict_one(shown) == river.predict(values)  # type: ignore[arg-type]
+            assert model._learner.predict_one(shown) == river.predict(values)  # type: ignore[arg-type]  # river is untyped
         model.learn(sample(values, label, weight))
         river.learn(values, label, weight)
     state = json.loads(model.checkpoint())

@@ -106,10 +106,11 @@ def test_positions_are_the_open_ones_unless_all_are_asked_for(told: Ratchet) -> 
     assert len(document(told("positions", "--json", "--all"))["positions"]) == 3
 
 
-def test_verify_passes_on_a_sound_journal_and_gives_five_digests(told: Ratchet) -> None:
+def test_verify_passes_on_a_sound_journal_and_gives_a_digest_of_each_kind_of_fact(told: Ratchet) -> None:
     result = document(told("verify", "--json"))
     assert result["ok"] is True
-    assert set(result["digest"]) == {"decisions", "orders", "fills", "outcomes", "samples"}
+    facts = {"decisions", "orders", "fills", "outcomes", "samples", "predictions", "model_events"}
+    assert set(result["digest"]) == facts
     assert all(set(check) == {"name", "ok", "detail"} for check in result["checks"])
 
 
