@@ -15,12 +15,13 @@ from domain.learning import ONLINE, Prediction
 from journal.batch import Batch
 from journal.reader import Reader
 from learning.blending import ForecastBlend
-from learning.drift.findings import DriftFinding, agreement, in_force
+from learning.drift import calibration, features
+from learning.drift.findings import DriftFinding, DriftKind, agreement, in_force
 from learning.filter import BATCH, BLEND_KEY, Cast, Said, SignalFilter
 from learning.online import OnlineFilter
 from learning.registry.bundle import LoadedModel, load_bundle
 from learning.registry.state import Standing, standing_of
-from trading.drift import DriftKeeper
+from trading.drift import DriftKeeper, finding_of
 from trading.holds import HoldBook
 
 MODELS: Final = "models"
@@ -98,6 +99,12 @@ def watch_over(keeper: DriftKeeper, read: Reader, casting: Casting) -> None:
         return
     judged = (each for each in read.judged(champion.model_id) if each.decided_at >= since)
     keeper.begin(champion.model_id, judged)
+    kinds = {features.DETECTOR: DriftKind.FEATURES, calibration.DETECTOR: DriftKind.CALIBRATION}
+    keeper.findings.extend(
+        finding_of(event, kinds[event.detector])
+        for event in read.drift_events()
+        if event.at >= since and event.detector in kinds
+    )
 
 
 def begin_blend(batch: Batch) -> None:

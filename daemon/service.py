@@ -17,6 +17,7 @@ from daemon.config import Config
 from daemon.desk import LearningDesk, ServiceDesk
 from daemon.drive import play_due_moments
 from daemon.jobs.data_quality import DataQuality
+from daemon.jobs.drift import WeeklyDrift
 from daemon.jobs.learning import DailyEvaluation, learning_jobs
 from daemon.jobs.standing import standing_jobs
 from daemon.jobs.training import Training, account_of, process_trainer
@@ -282,7 +283,8 @@ class _Service:
         self._learning_desk = LearningDesk(training=training, account=account, aside=True)
         self._exits.push_async_callback(training.close)
         evaluation = DailyEvaluation(self._trading, account, self._metrics, snapshots, simulated=False)
-        return learning_jobs(training, evaluation, self._config.schedule, self._feed.timeframe.span)
+        drift = WeeklyDrift(self._trading, account, self._metrics, inline=False)
+        return learning_jobs(training, evaluation, drift, self._config.schedule, self._feed.timeframe.span)
 
     def _venue_jobs(self, snapshots: Snapshots) -> tuple[Job, ...]:
         """What only a venue's account needs: the embedded broker keeps its stops and targets by itself."""

@@ -13,6 +13,7 @@ from typing import Any
 from daemon.config import Config
 from daemon.desk import LearningDesk, ServiceDesk
 from daemon.drive import ReplayDriver
+from daemon.jobs.drift import WeeklyDrift
 from daemon.jobs.learning import DailyEvaluation, learning_jobs
 from daemon.jobs.standing import standing_jobs
 from daemon.jobs.training import Training, account_of
@@ -114,7 +115,9 @@ def _learning(
     account = account_of(trading, story.paths.folder, story.config)
     training = Training(trading, account, InlineTrainer(), metrics, inline=True, simulated=True)
     evaluation = DailyEvaluation(trading, account, metrics, snapshots, simulated=True)
-    jobs = learning_jobs(training, evaluation, story.config.schedule, trading.session.view.timeframe.span)
+    drift = WeeklyDrift(trading, account, metrics, inline=True)
+    bar = trading.session.view.timeframe.span
+    jobs = learning_jobs(training, evaluation, drift, story.config.schedule, bar)
     return jobs, LearningDesk(training=training, account=account, aside=False)
 
 

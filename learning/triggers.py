@@ -20,7 +20,7 @@ from statistics import NormalDist
 
 from domain.clock import require_utc
 from domain.errors import InvalidInput
-from learning.drift.findings import AGREEMENT_WINDOW, DriftFinding, in_force
+from learning.drift.findings import DriftFinding, in_force
 
 MINIMUM_TO_BEGIN = 100
 """Labels from which a model may say anything at all."""
@@ -83,7 +83,7 @@ class TriggerSettings:
     window: timedelta = timedelta(days=90)
     retrain_after: timedelta = timedelta(days=30)
     expires_after: timedelta = timedelta(days=30)
-    drift_window: timedelta = AGREEMENT_WINDOW
+    drift_window: timedelta = timedelta(days=30)
     cooldown: timedelta = timedelta(days=1)
     margin: float = 0.02
     degradation: float = 0.10

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from domain.decisions import Sample
 from domain.identity import digest
 from domain.learning import DriftEvent, JudgedPrediction
-from learning.drift.findings import DriftFinding
+from learning.drift.findings import DriftFinding, DriftKind
 from learning.drift.stretches import DriftSample
 from learning.drift.watch import DriftWatch
 from learning.filter import Said
@@ -68,4 +68,17 @@ def event_of(finding: DriftFinding, champion: str) -> DriftEvent:
         value=finding.after,
         critical=finding.before,
         detail=finding.told,
+    )
+
+
+def finding_of(event: DriftEvent, kind: DriftKind) -> DriftFinding:
+    """The finding that `event_of` wrote down; which kind it was follows from its detector."""
+    return DriftFinding(
+        kind=kind,
+        detector=event.detector,
+        subject=event.stream,
+        at=event.at,
+        before=event.critical,
+        after=event.value,
+        told=event.detail,
     )

@@ -186,7 +186,7 @@ def loop_of(read: Reader, plan: Plan) -> dict[str, Any]:
         "samples": len(table),
         "days": plan.bars / 24,
         "trainings": len(trainings),
-        "tested_verdicts": sum(each.document["spent"] > 0 for each in verdicts),
+        "tested_verdicts": sum(bool(each.document["spent"]) for each in verdicts),
         "events": [
             {
                 "day": (each.at - START) / timedelta(days=1),

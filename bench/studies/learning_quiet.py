@@ -84,6 +84,11 @@ def account_year(folder: Path, world: str, seed: int, *, cycles: int = CYCLES, m
     )
 
 
+def _pair(value: object) -> tuple[float, float]:
+    low, high = value if isinstance(value, list | tuple) else (float("nan"), float("nan"))
+    return float(low), float(high)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.studies.learning_quiet", description=__doc__)
     parser.add_argument("--years", type=int, default=100, help="account-years of each kind (default 100)")
@@ -125,7 +130,7 @@ def told(years: Sequence[Year]) -> Iterator[str]:
             continue
         figures = figures_of(mine)
         document[world] = figures
-        low, high = figures["rate_ci"]  # type: ignore[misc]
+        low, high = _pair(figures["rate_ci"])
         yield (
             f"| {world} | {len(mine)} | {figures['cycles']} | {figures['trained']} | {figures['tested']} "
             f"| {figures['mean_auc']:.4f} ({figures['mean_auc_se']:.4f}) | {figures['promotions']} "

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from scipy.signal import lfilter
@@ -97,7 +98,7 @@ def _lasting(rng: np.random.Generator, bars: int, memory: float) -> Floats:
     return found
 
 
-def false_promotions(rows: int, reward: float, coverage: float, *, histories: int, seed: int) -> dict[str, object]:
+def false_promotions(rows: int, reward: float, coverage: float, *, histories: int, seed: int) -> dict[str, Any]:
     """Shares of histories in which a blind filter passes, at each alpha: ours, and with independent rows."""
     rng = np.random.default_rng([seed, rows, int(10 * reward), int(100 * coverage)])
     ours, naive = dict.fromkeys(ALPHAS, 0), dict.fromkeys(ALPHAS, 0)
@@ -149,14 +150,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps({"verdict_errors": found}))
 
 
-def _all(rows: Sequence[int], histories: int, seed: int) -> Iterator[dict[str, object]]:
+def _all(rows: Sequence[int], histories: int, seed: int) -> Iterator[dict[str, Any]]:
     print("rows  reward  coverage  blind filters that pass at 5% / 1% / .1%   independent rows   smallest gain seen, R")
     for count in rows:
         for reward in REWARDS:
             for coverage in COVERAGES:
                 cell = false_promotions(count, reward, coverage, histories=histories, seed=seed)
-                shares = [" / ".join(f"{100 * share:.2f}" for share in cell[name].values()) for name in _SHARES]  # type: ignore[attr-defined]  # a mapping
-                gains = " / ".join(f"{gain:.2f}" for gain in cell["smallest_gain_seen"].values())  # type: ignore[attr-defined]  # a mapping
+                shares = [" / ".join(f"{100 * share:.2f}" for share in cell[name].values()) for name in _SHARES]
+                gains = " / ".join(f"{gain:.2f}" for gain in cell["smallest_gain_seen"].values())
                 print(f"{count:>5} {reward:>6} {coverage:>9}  {shares[0]:>30} {shares[1]:>25}   {gains}", flush=True)
                 yield cell
 

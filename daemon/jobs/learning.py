@@ -16,6 +16,7 @@ import numpy as np
 from daemon.casting import begin_blend, standing_in
 from daemon.config.sections import ScheduleSection
 from daemon.cycles import Account
+from daemon.jobs.drift import WeeklyDrift
 from daemon.jobs.training import Training, recast
 from daemon.learn.evaluate import comprehensive_evaluation
 from daemon.metrics import Metrics
@@ -187,7 +188,7 @@ def _evaluation(standing: Standing, verdict: Verdict, rival: str, sentence: str,
 
 
 def learning_jobs(
-    training: Training, evaluation: DailyEvaluation, plan: ScheduleSection, bar: timedelta
+    training: Training, evaluation: DailyEvaluation, drift: WeeklyDrift, plan: ScheduleSection, bar: timedelta
 ) -> tuple[Job, ...]:
     """The jobs of the learning cycle, at their configured times; on bars of length `bar`."""
 
@@ -201,6 +202,7 @@ def learning_jobs(
     return (
         standard_job("training", training.run, trigger=between_scans(bar)),
         standard_job("evaluation", evaluation.run, trigger=At(at=plan.evaluation_at)),
+        standard_job("drift", drift.run, trigger=At(at=plan.drift_at, weekday="sat")),
         standard_job("retraining", weekly, trigger=At(at=plan.retraining_at, weekday="sun")),
         standard_job("comprehensive", monthly, trigger=At(at=plan.comprehensive_at, day=1)),
     )

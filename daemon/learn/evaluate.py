@@ -22,7 +22,8 @@ from domain.learning import ONLINE, Evaluation, EvaluationKind, ModelRecord
 from journal.reader import Reader
 from learning.accumulated import since as decided_since
 from learning.drift.calibration import calibration_drift
-from learning.drift.features import FeaturePsi, feature_drift
+from learning.drift.features import FeatureDrift, FeaturePsi, feature_drift
+from learning.drift.findings import DriftFinding
 from learning.judgement.interval import Interval
 from learning.quality import Quality, QualitySettings, quality_of
 from learning.registry.state import Standing
@@ -310,13 +311,31 @@ def drift(read: Reader, account: Account, at: datetime, *, whole: SampleTable | 
     }
 
 
+def drift_findings(read: Reader, account: Account, at: datetime) -> tuple[DriftFinding, ...]:
+    """What the comparisons of whole tables find in the champion's features and forecasts; none without a champion."""
+    standing = standing_in(read, account.config)
+    record = _record(read, standing)
+    if record is None:
+        return ()
+    heard = heard_in(read, account, standing)
+    newest = slice(-CALIBRATED_ON, None)
+    compared = _compared(record, collected_samples(read, account))
+    found = (compared.finding(at), calibration_drift(heard.table.take(newest), heard.said.p[newest]).finding(at))
+    return tuple(each for each in found if each is not None)
+
+
+def _compared(record: ModelRecord, whole: SampleTable) -> FeatureDrift:
+    """The features of the champion's training window against those of all that was decided since."""
+    from_, until = ((each - EPOCH) // _MICROSECOND for each in (record.trained_from, record.trained_until))
+    inside = (whole.decided_at >= from_) & (whole.decided_at <= until)
+    return feature_drift(whole.take(inside), whole.take(whole.decided_at > until))
+
+
 def _feature_drift(record: ModelRecord | None, whole: SampleTable) -> Document:
     """The champion's training window against all that was decided since; without one there is nothing to compare."""
     if record is None:
         return {"why": "no trained model is deployed: there is no training window to compare with", "features": []}
-    from_, until = ((each - EPOCH) // _MICROSECOND for each in (record.trained_from, record.trained_until))
-    inside = (whole.decided_at >= from_) & (whole.decided_at <= until)
-    found = feature_drift(whole.take(inside), whole.take(whole.decided_at > until))
+    found = _compared(record, whole)
     lines = sorted(found.features, key=lambda each: (-_excess(each), each.name))
     return {
         "why": found.why,

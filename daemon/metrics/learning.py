@@ -9,7 +9,7 @@ from daemon.metrics.families import NOT_MEASURED, Families
 from daemon.metrics.vocabulary import Vocabulary
 
 TRAINING_OUTCOMES: Final = ("deployed", "kept", "failed")
-DETECTORS: Final = ("adwin", "page_hinkley", "features", "calibration")
+DETECTORS: Final = ("adwin", "page_hinkley", "psi", "calibration")
 
 
 class LearningMetrics:

@@ -35,6 +35,7 @@ MAY_WATCH_THE_CLOCK = {
     "tests/dashboards/test_dashboards_scrape.py": "a running program is waited for",
     "tests/fault_runs/preloaded.py": "how long a daemon takes to be ready is one of the figures it gives",
     "tests/fault_runs/wall.py": "a running program is killed and waited for by the wall clock",
+    "tests/learning/test_learning_training_process.py": "a process is killed and waited for by the wall clock",
     "tests/simulation/__main__.py": "a long run tells how fast it goes",
     "tests/simulation/runner.py": "a long run tells how fast it goes",
 }

@@ -107,6 +107,12 @@ def test_a_level_that_is_off_is_found_where_spiegelhalter_is_blind() -> None:
     assert finding.after == pytest.approx(0.35, abs=0.05)
 
 
+def test_a_shift_does_not_hide_itself_in_the_spread_between_stretches() -> None:
+    """600 wins at 1/2: 300 too many, 12.2 expected either way; spread around 0 it would seem five deviations."""
+    found = calibration_drift(table(np.ones(600, dtype=np.int64)), np.full(600, 0.5))
+    assert found.in_the_large == pytest.approx(300 / math.sqrt(150))
+
+
 def test_forecasts_that_are_too_bold_are_found_where_the_level_is_right() -> None:
     draw = np.random.default_rng(3)
     p = forecasts(draw, 1200, spread=1.5)

@@ -56,7 +56,7 @@ ANY = st.lists(st.tuples(st.sampled_from(DriftKind), st.integers(-10, 2 * int(DA
 def test_order_is_nothing_and_age_only_ends_agreement(rows: list[tuple[DriftKind, int]], order: object) -> None:
     findings = [finding(kind, days) for kind, days in rows]
     shuffled = list(findings)
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a Random
     assert agreement(findings, now=NOW) == agreement(shuffled, now=NOW)
     alive = in_force(findings, now=NOW)
     assert all(timedelta(0) <= NOW - each.at < AGREEMENT_WINDOW for each in alive)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -198,7 +197,7 @@ def test_page_hinkley_speaks_of_a_fall_with_the_other_sign() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(settings_given: dict[str, float]) -> None:
     with pytest.raises(InvalidInput):
-        WatchSettings(**settings_given)  # type: ignore[arg-type]
+        WatchSettings(**settings_given)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_samples_that_cannot_be_are_refused() -> None:
@@ -206,20 +205,7 @@ def test_samples_that_cannot_be_are_refused() -> None:
         with pytest.raises(InvalidInput):
             outcome(1, label, forecast, life=life)
     with pytest.raises(InvalidRecord):
-        DriftSample(decided_at=datetime(2024, 1, 1), resolved_at=START, label=1, forecast=None)  # noqa: DTZ001
-
-
-def test_an_update_costs_microseconds() -> None:
-    """About 6 us where every sample is a stretch, the dearest case; the bound leaves room for a busy machine."""
-    samples = outcomes(*ranked(10, (4000, 1.0)))
-    best = float("inf")
-    for _ in range(5):
-        watch = DriftWatch()
-        began = time.process_time()
-        for sample in samples:
-            watch.update(sample)
-        best = min(best, (time.process_time() - began) / len(samples))
-    assert best < 50e-6
+        DriftSample(decided_at=datetime(2024, 1, 1), resolved_at=START, label=1, forecast=None)  # noqa: DTZ001 - without a zone on purpose
 
 
 def test_importing_the_watch_does_not_import_river_or_scipy() -> None:

@@ -217,7 +217,7 @@ def test_there_is_no_storm(state: TriggerState, hours: int) -> None:
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
-        TriggerSettings(**wrong)  # type: ignore[arg-type]
+        TriggerSettings(**wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_figures_that_cannot_be_are_refused() -> None:
@@ -233,4 +233,4 @@ def test_figures_that_cannot_be_are_refused() -> None:
         with pytest.raises(InvalidInput):
             replace(QUIET, **wrong)
     with pytest.raises(InvalidRecord):
-        due(QUIET, DEFAULT, datetime(2024, 6, 1))  # noqa: DTZ001
+        due(QUIET, DEFAULT, datetime(2024, 6, 1))  # noqa: DTZ001 - without a zone on purpose

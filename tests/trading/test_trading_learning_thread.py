@@ -111,7 +111,7 @@ async def test_one_order_is_followed_from_its_decision_to_what_was_learned_and_j
     watched: list[Any] = []
     keeper = rig.session.aftermath.drift
     take = keeper._take
-    keeper._take = lambda sample: watched.append(sample) or take(sample)  # type: ignore[method-assign]
+    keeper._take = lambda sample: watched.append(sample) or take(sample)  # type: ignore[method-assign]  # to see what passes
     before = rig.session.aftermath.model.online.checkpoint()
 
     decision, heard = await decided(rig)

@@ -188,11 +188,11 @@ async def test_a_long_training_is_done_in_stretches_and_comes_to_the_same(begin,
 
 async def test_the_champion_is_left_as_it_is(begin):
     rig = await with_labels(begin)
-    before = rig.session.aftermath.model.checkpoint()
+    before = rig.session.aftermath.model.online.checkpoint()
     stored = rig.journal.read.state(MODEL_KEY)
     await latch(rig)
     assert await Watched(rig).run() is not None
-    assert rig.session.aftermath.model.checkpoint() == before
+    assert rig.session.aftermath.model.online.checkpoint() == before
     assert rig.journal.read.state(MODEL_KEY) == stored
 
 

@@ -23,7 +23,7 @@ LIVELY: Mapping[str, Mapping[str, Any]] = {
     # The shortest warm-up there is, and exits that come soon: much must happen within a few hundred bars.
     "signals": {"warmup_bars": 0, "min_confidence": 0.5, "agreement": 0.5, "min_votes": 1, "time_exit_bars": 12},
     "risk": {"instrument_cooldown_hours": 0, "consecutive_losses": 4, "cooldown_hours": 12, "max_correlation": 1},
-    "learning": {"minimum_labels": 20, "minimum_per_class": 3},
+    "learning": {"minimum_labels": 20, "minimum_per_class": 3, "online": "speaks"},
     "broker": {"reject_rate": 0.15, "max_participation": 0.02},
     "operator": {"resume_after_days": 1.0},
 }

@@ -58,7 +58,7 @@ def desk() -> RecordingDesk:
 
 @pytest_asyncio.fixture
 async def client(desk: RecordingDesk) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(desk, Secret("api_token", CANARY))  # type: ignore[arg-type]
+    app = create_app(desk, Secret("api_token", CANARY))  # type: ignore[arg-type]  # it has what is asked for here
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 5))
     headers = {"Authorization": f"Bearer {CANARY}"}
     async with httpx.AsyncClient(base_url="http://127.0.0.1:8642", headers=headers, transport=transport) as client:

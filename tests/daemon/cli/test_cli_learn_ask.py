@@ -165,7 +165,7 @@ def daemon(ratchet: Ratchet) -> Iterator[LearningDesk]:
 
     async def serving() -> None:
         with contextlib.suppress(asyncio.CancelledError):
-            await serve(create_app(desk, token), "127.0.0.1", 0, ready)  # type: ignore[arg-type]
+            await serve(create_app(desk, token), "127.0.0.1", 0, ready)  # type: ignore[arg-type]  # it has what is asked for here
 
     task = loop.create_task(serving())
     thread = threading.Thread(target=loop.run_until_complete, args=(task,))

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from daemon.config import Config, Loaded, as_json, as_toml, digest_of, load
 from daemon.config.fields import Section
+from daemon.config.learning import LearningSection
 from daemon.config.schema import sections
-from daemon.config.trading import LEAST_RISK, MOST_RISK, LearningSection, RiskSection, SignalsSection
+from daemon.config.trading import LEAST_RISK, MOST_RISK, RiskSection, SignalsSection
 from domain.instruments import AssetClass, Timeframe
 from learning.online import OnlineSettings
 from risk.limits import ALLOWED, Limits
