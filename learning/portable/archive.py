@@ -29,6 +29,10 @@ def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
 
     Raises `InvalidInput` for an array that holds anything but numbers.
     """
+    path.write_bytes(_written(arrays))
+
+
+def _written(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     content = BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
@@ -41,13 +45,14 @@ def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
             entry = zipfile.ZipInfo(name + _SUFFIX, _NO_TIME)
             entry.create_system, entry.external_attr = _UNIX, _READABLE
             archive.writestr(entry, member.getvalue())
-    path.write_bytes(content.getvalue())
+    return content.getvalue()
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays that `save_arrays` wrote, read-only. Raises `InvalidInput` when the file is anything else."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        content = path.read_bytes()
+        with zipfile.ZipFile(BytesIO(content)) as archive:
             members = archive.infolist()
             names = [member.filename for member in members]
             if len(set(names)) != len(names) or not all(name.endswith(_SUFFIX) for name in names):
@@ -55,7 +60,10 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
             for member in members:
                 if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
                     raise InvalidInput(f"member {member.filename} of {path.name} is compressed or encrypted")
-            return {member.filename.removesuffix(_SUFFIX): _array(archive.read(member)) for member in members}
+            arrays = {member.filename.removesuffix(_SUFFIX): _array(archive.read(member)) for member in members}
+        if _written(arrays) != content:  # a damaged directory can hide a member without a word
+            raise InvalidInput(f"{path.name} holds more than the arrays that can be read from it")
+        return arrays
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise InvalidInput(f"{path.name} cannot be read as an archive of arrays: {error}") from error
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from domain.learning import DriftEvent
-from learning.drift.findings import DriftFinding, DriftKind, agreement
+from learning.drift.findings import AGREEMENT_WINDOW, DriftFinding, DriftKind, agreement
 from trading.drift import event_of, finding_of
 
 AT = datetime(2025, 6, 7, 1, 30, tzinfo=UTC)
@@ -33,4 +33,4 @@ def test_findings_of_two_kinds_agree_and_of_one_do_not() -> None:
     errors, features = found(DriftKind.ERRORS, "adwin"), found(DriftKind.FEATURES, "psi")
     assert agreement([errors, features], now=AT)
     assert not agreement([errors, found(DriftKind.ERRORS, "page_hinkley")], now=AT)
-    assert not agreement([errors, features], now=AT + timedelta(days=31))
+    assert not agreement([errors, features], now=AT + AGREEMENT_WINDOW)
